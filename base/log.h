@@ -33,11 +33,11 @@ struct log_options log_defaults(void);
 /* Any thread; the counts of the rate limit begin again. Until the first call log_defaults() holds. */
 void log_set_options(const struct log_options *options);
 
-/* level: DEBUG, INFO, WARN or ERROR. id: a string literal, capitals, digits and '-'. format: "key=%s other=%u", pairs
- * separated by single spaces; conversions d i u x X c s f with their length modifiers, precision and zero-padded width.
+/* level: DEBUG, INFO, WARN or ERROR. id: a string literal, capitals, digits and '-'. format: a literal too, "" or
+ * "key=%s other=%u", pairs separated by spaces; conversions d i u x X c s f with their length modifiers, precision and zero-padded width.
  * A value with spaces, quotes or '=' is written in quotes; control characters and broken UTF-8 are escaped. A line that
  * exceeds 2 KiB is cut and ends in " cut=1". Any thread. */
-#define log_event(level, id, ...) log_write(LOG_LEVEL_##level, "" id, __VA_ARGS__)
+#define log_event(level, id, ...) log_write(LOG_LEVEL_##level, "" id, " " __VA_ARGS__)
 
 /* True when a line of this level would be written: for what is costly to gather. */
 bool log_is_on(enum log_level level);

@@ -6,8 +6,8 @@
 /* On everything that can fail: a result that is not looked at is a compiler error. */
 #define MUST __attribute__((warn_unused_result))
 
-/* Has the compiler check a printf format: position of the format and of the first argument behind it, from 1. */
-#define FORMAT_CHECKED(format, first) __attribute__((format(printf, format, first)))
+/* Has the compiler check a printf format: positions, from 1, of the format and of the first argument behind it. */
+#define FORMAT_CHECKED(at, first) __attribute__((format(printf, at, first)))
 
 /* What a caller does about a result. Act on the class, print the text. */
 enum rc_class {
