@@ -1,0 +1,103 @@
+/* hub.h - the station every record passes, in agents and brokers alike: rights -> route -> last value -> ports.
+ *
+ * Pure: no I/O, no clock of its own, one thread. The edges (agent/local, agent/uplink, broker/agents) own the connections; each
+ * connection is a port. An edge feeds frames in and pumps frames out:
+ *     hub_input(hub, port, frame, len)      for each frame received
+ *     hub_take(hub, port)                   while its link can take more, after on_output or when it turns writable
+ *     hub_close(hub, port, clean)           when its connection is gone
+ *     hub_turn_end(hub)                     at the end of every loop turn: closes gathered frames, calls on_output
+ *     hub_tick(hub)                         at hub_deadline(hub)
+ * Callbacks run inside these calls; from inside one an edge may only note the port for later. */
+#ifndef BUS_HUB_H
+#define BUS_HUB_H
+#include "base/clock.h"
+#include "bus/presence.h"
+#include "bus/rights.h"
+
+enum hub_kind { HUB_AGENT, HUB_BROKER };
+enum port_kind {
+    PORT_APP,    /* agent: an app on this machine (we are the server) */
+    PORT_UPLINK, /* agent: its broker (we are the client); at most one */
+    PORT_AGENT   /* broker: an agent (we are the server) */
+};
+
+struct hub;
+struct hub_events {
+    /* the port has frames to take */
+    void (*on_output)(void *user, uint32_t port);
+    /* the session is over: take what is left (a BYE), then close the connection and hub_close() */
+    void (*on_over)(void *user, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms);
+    /* uplink: Welcome came */
+    void (*on_uplink)(void *user, const struct session_welcome *welcome);
+    /* uplink: the broker wants a birth above `floor`; persist it, hub_set_birth(), connect again */
+    void (*on_birth_floor)(void *user, uint64_t floor);
+    /* something an operator should see; id is a fixed event id of docs/events.md */
+    void (*on_event)(void *user, int level, const char *id, const char *text);
+};
+
+struct hub_conf {
+    enum hub_kind kind;
+    const char *name;           /* agent or broker name; copied */
+    const char *identity, *path; /* agent: until a Welcome says otherwise; broker: its own name and "$broker/<name>" */
+    uint64_t birth;             /* agent: birth epoch, persisted + 1 by the caller; broker: drawn */
+    uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots;
+    size_t max_queued_bytes;    /* outbound per port */
+    uint32_t ping_ms, dead_ms;  /* 0: limits.h */
+    const struct clock *clock;
+    const struct rand_source *rand;
+    const struct rights *rights;
+    const struct hub_events *events;
+    void *user;
+};
+MUST enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *err);
+void hub_free(struct hub *h);
+
+/* A peer connected to us. identity and path: who its key (or machine) is, from the registry; copied. uid is logged only. */
+struct port_peer {
+    enum port_kind kind;
+    const char *identity, *path;
+    const char *address; /* for messages: "10.0.0.7" or "pid 812" */
+};
+MUST enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret_port, struct err *err);
+/* The agent's connection to a broker is made: says Hello with link number + 1. */
+MUST enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err);
+MUST enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len);
+struct blob *hub_take(struct hub *h, uint32_t port);
+void hub_close(struct hub *h, uint32_t port, bool clean); /* frees the port; its number may be reused */
+void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms); /* end it from here */
+void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retry_ms);
+void hub_turn_end(struct hub *h);
+void hub_tick(struct hub *h);
+int64_t hub_deadline(const struct hub *h);
+void hub_set_birth(struct hub *h, uint64_t birth);
+
+/* -- what the process itself publishes and serves (telemetry, $sys) -- */
+MUST enum mr_rc hub_tag_open(struct hub *h, const struct session_tag *def, const char *topic, uint32_t *ret_topic, struct err *err);
+MUST enum mr_rc hub_tag_write(struct hub *h, uint32_t topic, const struct mr_value *v, uint32_t status, uint32_t flags,
+                              int64_t source_us);
+/* Answers a request itself: fn fills `answer` (JSON text). */
+struct buf;
+typedef enum mr_rc hub_serve_fn(void *user, const char *topic, const void *data, size_t len, struct buf *answer);
+MUST enum mr_rc hub_serve(struct hub *h, const char *topic, hub_serve_fn *fn, void *user);
+
+/* -- figures and views -- */
+struct names *hub_names(struct hub *h);
+struct presence *hub_presence(struct hub *h);
+struct hub_stats {
+    uint64_t records_in, records_out, dropped, refused;
+    uint32_t ports, topics, slots, filters;
+    int64_t isolated_since_us; /* agent: 0 = has a broker */
+    const char *broker;        /* agent: whom it is with, "" = nobody */
+};
+void hub_get_stats(const struct hub *h, struct hub_stats *ret);
+struct port_stats {
+    enum port_kind kind;
+    const char *identity, *part, *address;
+    int64_t since_us;
+    struct session_stats session;
+    int64_t clock_offset_us, clock_error_us;
+    uint8_t clock;
+};
+bool hub_get_port(const struct hub *h, uint32_t port, struct port_stats *ret); /* false: no such port */
+uint32_t hub_max_port(const struct hub *h);
+#endif
