@@ -1,0 +1,45 @@
+# Finds the libraries of other people that the chosen components need, and says which package is missing.
+# Each becomes a target dep::<name>. Package names are Debian's; the list that installs them is deploy/install-deps.sh.
+set(millrace_missing "")
+
+# millrace_find(<name> <header> <library> <package>)
+function(millrace_find name header library package)
+  find_path(MILLRACE_${name}_INCLUDE ${header})
+  find_library(MILLRACE_${name}_LIBRARY ${library})
+  mark_as_advanced(MILLRACE_${name}_INCLUDE MILLRACE_${name}_LIBRARY)
+  if(NOT MILLRACE_${name}_INCLUDE OR NOT MILLRACE_${name}_LIBRARY)
+    set(millrace_missing ${millrace_missing} ${package} PARENT_SCOPE)
+    return()
+  endif()
+  add_library(dep::${name} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(dep::${name} PROPERTIES
+    IMPORTED_LOCATION ${MILLRACE_${name}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${MILLRACE_${name}_INCLUDE})
+endfunction()
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_program(MILLRACE_PROTOC_C protoc-c)
+if(NOT MILLRACE_PROTOC_C)
+  list(APPEND millrace_missing protobuf-c-compiler)
+endif()
+millrace_find(protobuf-c protobuf-c/protobuf-c.h protobuf-c libprotobuf-c-dev)
+if(MILLRACE_AGENT OR MILLRACE_BROKER)
+  millrace_find(ev ev.h ev libev-dev)
+  millrace_find(zmq zmq.h zmq libzmq3-dev)
+  millrace_find(sodium sodium.h sodium libsodium-dev)
+  millrace_find(cyaml cyaml/cyaml.h cyaml libcyaml-dev)
+  millrace_find(xxhash xxhash.h xxhash libxxhash-dev)
+endif()
+if(MILLRACE_CLI)
+  millrace_find(jansson jansson.h jansson libjansson-dev)
+endif()
+if(MILLRACE_TESTS)
+  millrace_find(cmocka cmocka.h cmocka libcmocka-dev)
+endif()
+
+if(millrace_missing)
+  list(JOIN millrace_missing " " packages)
+  message(FATAL_ERROR "Missing for the chosen components. Install: ${packages}\n"
+    "On Debian: ./deploy/install-deps.sh --build does it. Fewer components need less, e.g. -DMILLRACE_BROKER=OFF.")
+endif()

@@ -1,0 +1,26 @@
+# A folder of ours is a static library of all its sources.
+
+# millrace_folder(<target> <C standard> SOURCES <file>... LINK <target>...)
+# A folder without sources yet is an interface library, so that what stands on it can already be built.
+function(millrace_folder target standard)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;LINK")
+  if(NOT arg_SOURCES)
+    add_library(${target} INTERFACE)
+    target_link_libraries(${target} INTERFACE ${arg_LINK} millrace_options)
+    return()
+  endif()
+  add_library(${target} STATIC ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES C_STANDARD ${standard})
+  target_link_libraries(${target} PUBLIC ${arg_LINK} millrace_options)
+endfunction()
+
+# millrace_program(<target> <main file> <library>)
+function(millrace_program target main library)
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${main})
+    return()
+  endif()
+  add_executable(${target} ${main})
+  set_target_properties(${target} PROPERTIES C_STANDARD 17)
+  target_link_libraries(${target} PRIVATE ${library} millrace_options)
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${library})
+endfunction()
