@@ -43,12 +43,12 @@ bool status_is_bad(uint32_t status); /* the reserved severity 3 counts as bad */
 /* "BadNoCommunication"; for a code not in the table its severity alone: "Good", "Uncertain", "Bad". Static, never NULL. */
 const char *status_name(uint32_t status);
 
-enum { STATUS_TEXT_BYTES = 64 }; /* room for any status_text */
+enum { STATUS_TEXT_BYTES = 96 }; /* room for any status_text */
 
 /* As snprintf: the name, and the number behind it where the name does not say all: "Bad (0x80FF0000)". */
 int status_text(uint32_t status, char *buf, size_t size);
 
-/* A name of the table in any case, or a number 0x80310000. MR_NOT_FOUND: neither. */
+/* A name of the table in any case, or 0x and eight hex digits. MR_NOT_FOUND: neither. */
 MUST enum mr_rc status_parse(const char *text, uint32_t *ret);
 
 #endif

@@ -12,18 +12,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/rc.h"
 
 struct trie;
 
 struct trie_limits {
     size_t max_entries; /* distinct (filter, subscriber) pairs */
-    size_t max_bytes;   /* of memory for nodes, tables and entries together, an upper bound counted at allocation */
+    size_t max_bytes;   /* asked of the allocator for nodes, tables and entries together */
 };
 
-/* seed: random per process, so that nobody can choose filters that collide in the hash table; any value is correct.
- * MR_NO_MEMORY. The caller owns *ret and frees it with trie_free. */
-MUST enum mr_rc trie_new(const struct trie_limits *limits, uint64_t seed, struct trie **ret);
+/* *limits and *seed are copied. seed: secret to the process, so that peers cannot choose filters that collide.
+ * MR_TOO_BIG: max_bytes is less than an empty trie needs (about 2 KiB). MR_NO_MEMORY. The caller owns *ret. */
+MUST enum mr_rc trie_new(const struct trie_limits *limits, const struct hash_key *seed, struct trie **ret);
 
 void trie_free(struct trie *trie); /* NULL is fine */
 

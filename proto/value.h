@@ -42,18 +42,17 @@ MUST enum mr_rc value_check(const struct mr_value *v, struct err *err);
 bool value_equal(const struct mr_value *a, const struct mr_value *b);
 
 /* A value for people to read, as snprintf: returns the length the whole text has, writes at most size bytes with a
- * terminating zero (none when size is 0; buf may then be NULL). Never above VALUE_TEXT_MAX_BYTES; longer is cut with "…".
+ * terminating zero (none when size is 0; buf may then be NULL), cut between characters.
  *   numbers  fewest digits that read back as the same number: 48.2, 1e+300, nan, inf
  *   bool     true, false            no value  -
- *   strings  as they are, control characters and bytes that are not UTF-8 as \n, \t or \x1b
+ *   strings  safe for a terminal: control characters, backslashes and bytes that are not UTF-8 as text_escape() does
  *   bytes    as a string if they are one without control characters, else 0x00ff10 (3 bytes)
  *   arrays   [1, 2.5, 3, … 1021 more at 25600 Hz] */
 int value_text(const struct mr_value *v, char *buf, size_t size);
 
 enum {
-    VALUE_TEXT_MAX_BYTES = 4096,
-    VALUE_TEXT_ELEMENTS = 8,    /* of an array */
-    VALUE_TEXT_HEX_BYTES = 32,  /* of bytes that are no text */
+    VALUE_TEXT_ELEMENTS = 8,   /* of an array; the rest is counted */
+    VALUE_TEXT_HEX_BYTES = 32, /* of bytes that are no text; then "…" and the count */
 };
 
 /* A value from a person's text. VALUE_AUTO: true and false are bool; what JSON calls a number is i64, else u64 if it is
