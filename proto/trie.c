@@ -100,7 +100,8 @@ static enum mr_rc make_node(struct trie *trie, const char *filter, size_t len, s
     return trie_table_child(&trie->table, trie->exact, filter, len, &trie->memory, ret);
 }
 
-static struct trie_node *find_child(const struct trie *trie, const struct trie_node *parent, const char *text, size_t len)
+static struct trie_node *find_child(const struct trie *trie, const struct trie_node *parent, const char *text,
+                                    size_t len)
 {
     uint64_t key = trie_child_key(&trie->table, parent, trie_text_hash(&trie->table, text, len));
     return trie_table_find(&trie->table, key, parent, text, len);
@@ -326,7 +327,8 @@ static size_t sort_unique(uint32_t *out, size_t n)
     return kept;
 }
 
-enum mr_rc trie_collect(const struct trie *trie, const char *topic, size_t len, uint32_t *out, size_t max, size_t *ret_n)
+enum mr_rc trie_collect(const struct trie *trie, const char *topic, size_t len, uint32_t *out, size_t max,
+                        size_t *ret_n)
 {
     struct collected c = {.out = out, .max = max};
     trie_match(trie, topic, len, collect, &c);

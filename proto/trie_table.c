@@ -124,7 +124,8 @@ struct trie_node *trie_table_find(const struct trie_table *table, uint64_t key, 
 {
     for (size_t i = key & table->mask; table->slots[i].node; i = (i + 1) & table->mask) {
         struct trie_node *node = table->slots[i].node;
-        if (table->slots[i].key == key && node->parent == parent && node->len == len && memcmp(node->text, text, len) == 0)
+        if (table->slots[i].key == key && node->parent == parent && node->len == len &&
+            memcmp(node->text, text, len) == 0)
             return node;
     }
     return NULL;

@@ -10,10 +10,10 @@
 #include "proto/limits.h"
 
 enum unit_kind {
-    UNIT_KNOWN,     /* of the table: out is its UCUM code */
-    UNIT_UNKNOWN,   /* fine, but not of the table: out is the text unchanged; worth one warning. Empty text is UNIT_KNOWN */
-    UNIT_TOO_LONG,  /* refused: more than UNIT_MAX_BYTES */
-    UNIT_NOT_TEXT,  /* refused: not UTF-8, or a control character */
+    UNIT_KNOWN,   /* of the table: out is its UCUM code */
+    UNIT_UNKNOWN, /* fine, but not of the table: out is the text unchanged; worth one warning. Empty text is UNIT_KNOWN */
+    UNIT_TOO_LONG, /* refused: more than UNIT_MAX_BYTES */
+    UNIT_NOT_TEXT, /* refused: not UTF-8, or a control character */
 };
 
 /* Blanks around the text do not count. out is NUL-terminated, and written only for UNIT_KNOWN and UNIT_UNKNOWN.

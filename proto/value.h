@@ -43,7 +43,7 @@ bool value_equal(const struct mr_value *a, const struct mr_value *b);
 
 /* A value for people to read, as snprintf: returns the length the whole text has, writes at most size bytes with a
  * terminating zero (none when size is 0; buf may then be NULL), cut between characters.
- *   numbers  fewest digits that read back as the same number: 48.2, 1e+300, nan, inf
+ *   numbers  as few digits as read back as the same number: 48.2, 1e+300, nan, inf
  *   bool     true, false            no value  -
  *   strings  safe for a terminal: control characters, backslashes and bytes that are not UTF-8 as text_escape() does
  *   bytes    as a string if they are one without control characters, else 0x00ff10 (3 bytes)

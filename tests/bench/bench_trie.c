@@ -95,7 +95,8 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static double one_round(const struct trie *trie, const struct name *topics, unsigned n, unsigned repeats, uint64_t *matches)
+static double one_round(const struct trie *trie, const struct name *topics, unsigned n, unsigned repeats,
+                        uint64_t *matches)
 {
     double start = now_ns();
     for (unsigned r = 0; r < repeats; r++) {
@@ -119,8 +120,8 @@ static void measure(const char *what, const struct trie *trie, const struct name
     for (unsigned i = 0; i < ROUNDS; i++)
         ns[i] = one_round(trie, topics, n, repeats, &matches);
     qsort(ns, ROUNDS, sizeof ns[0], compare);
-    printf("%-4s %6.1f ns per match (lowest %.1f, highest %.1f; %u topics, %.2f matches each)\n", what, ns[ROUNDS / 2], ns[0],
-           ns[ROUNDS - 1], n, (double)matches / ROUNDS / repeats / n);
+    printf("%-4s %6.1f ns per match (lowest %.1f, highest %.1f; %u topics, %.2f matches each)\n", what, ns[ROUNDS / 2],
+           ns[0], ns[ROUNDS - 1], n, (double)matches / ROUNDS / repeats / n);
 }
 
 int main(void)
@@ -136,7 +137,8 @@ int main(void)
     fill(trie, &random.source);
     for (unsigned i = 0; i < COLD_TOPICS; i++) /* 7919 and 200,000 have no common factor: each topic once */
         set_topic(&topics[i], (unsigned)((uint64_t)i * 7919 % COLD_TOPICS));
-    printf("%zu filters, %d %% with wildcards, %.1f MB\n", trie_entries(trie), WILDCARD_PERCENT, (double)trie_bytes(trie) / 1e6);
+    printf("%zu filters, %d %% with wildcards, %.1f MB\n", trie_entries(trie), WILDCARD_PERCENT,
+           (double)trie_bytes(trie) / 1e6);
     measure("hot", trie, topics, HOT_TOPICS, HOT_REPEATS);
     measure("cold", trie, topics, COLD_TOPICS, 1);
     trie_free(trie);
