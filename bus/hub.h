@@ -37,12 +37,12 @@ struct hub_events {
 
 struct hub_conf {
     enum hub_kind kind;
-    const char *name;           /* agent or broker name; copied */
+    const char *name;            /* agent or broker name; copied */
     const char *identity, *path; /* agent: until a Welcome says otherwise; broker: its own name and "$broker/<name>" */
-    uint64_t birth;             /* agent: birth epoch, persisted + 1 by the caller; broker: drawn */
+    uint64_t birth;              /* agent: birth epoch, persisted + 1 by the caller; broker: drawn */
     uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots;
-    size_t max_queued_bytes;    /* outbound per port */
-    uint32_t ping_ms, dead_ms;  /* 0: limits.h */
+    size_t max_queued_bytes;   /* outbound per port */
+    uint32_t ping_ms, dead_ms; /* 0: limits.h */
     const struct clock *clock;
     const struct rand_source *rand;
     const struct rights *rights;
@@ -72,7 +72,8 @@ int64_t hub_deadline(const struct hub *h);
 void hub_set_birth(struct hub *h, uint64_t birth);
 
 /* -- what the process itself publishes and serves (telemetry, $sys) -- */
-MUST enum mr_rc hub_tag_open(struct hub *h, const struct session_tag *def, const char *topic, uint32_t *ret_topic, struct err *err);
+MUST enum mr_rc hub_tag_open(struct hub *h, const struct session_tag *def, const char *topic, uint32_t *ret_topic,
+                             struct err *err);
 MUST enum mr_rc hub_tag_write(struct hub *h, uint32_t topic, const struct mr_value *v, uint32_t status, uint32_t flags,
                               int64_t source_us);
 /* Answers a request itself: fn fills `answer` (JSON text). */

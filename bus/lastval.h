@@ -3,7 +3,6 @@
  * STALE is never stored here: whoever shows a slot asks presence whether its publisher lives in the slot's own birth. */
 #ifndef BUS_LASTVAL_H
 #define BUS_LASTVAL_H
-#include "base/blob.h"
 #include "bus/names.h"
 #include "proto/batch.h"
 
@@ -15,30 +14,34 @@ struct lastval_limits {
 };
 
 struct slot {
-    uint32_t topic, owner;     /* owner: publisher id of the identity (part "") */
-    uint32_t publisher;        /* who on it wrote last */
-    struct batch_head head;    /* version = (head.birth, seq); times as they came */
+    uint32_t topic, owner;  /* owner: publisher id of the identity (part "") */
+    uint32_t publisher;     /* who on it wrote last */
+    struct batch_head head; /* version = (head.birth, seq); times as they came */
     uint64_t seq;
-    uint32_t flags;            /* enum mr_flag, without SNAPSHOT and STALE */
+    uint32_t flags; /* enum mr_flag, without SNAPSHOT and STALE */
     int64_t source_us;
-    struct blob *body;         /* NULL: tombstone */
-    int64_t changed_ns;        /* monotonic, of the last change here */
+    int64_t changed_ns;  /* monotonic, of the last change here */
+    bool cleared;        /* a tombstone: no body */
+    const uint8_t *body; /* encoded Body, borrowed until the slot's next change */
+    uint32_t body_len;
 };
 
 enum lastval_result {
-    LASTVAL_TAKEN,     /* the slot is newer now */
-    LASTVAL_OLD,       /* not above what the slot holds: nothing changed */
-    LASTVAL_CONFLICT,  /* taken, and another live identity writes the topic too */
-    LASTVAL_REFUSED    /* a fifth identity, or the table is full */
+    LASTVAL_TAKEN,   /* the slot is newer now */
+    LASTVAL_OLD,     /* not above what the slot holds: nothing changed */
+    LASTVAL_ANOTHER, /* taken, and it is the first of this identity beside another's: a CONFLICT if both live */
+    LASTVAL_REFUSED  /* one identity too many for the topic, or the table is full */
 };
 
-MUST enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *limits);
+/* names is borrowed for the life of the table. */
+MUST enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *limits, const struct names *names);
 void lastval_free(struct lastval *l);
 
-/* Merges one record (KEEP or CLEAR, never BACKFILL) of publisher ids in this table's names. The body is copied. A first
- * write of a topic allocates; a further write of the same size does not. MR_NO_MEMORY leaves the slot as it was. */
-MUST enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_t owner, const struct record *record,
-                            int64_t now_ns, enum lastval_result *ret);
+/* Merges one record (KEEP or CLEAR, never BACKFILL), its ids and head->publisher being of this table's names. The body is copied.
+ * The first write of a slot allocates, a longer one too, any other does not. MR_NO_MEMORY leaves the slot as it was. A tombstone makes
+ * room for an identity that is one too many. */
+MUST enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_t owner,
+                            const struct record *record, int64_t now_ns, enum lastval_result *ret);
 
 /* All slots of a topic, tombstones included; at most max_slots_per_topic. Borrowed until the next put or purge. */
 size_t lastval_get(const struct lastval *l, uint32_t topic, const struct slot **ret, size_t max);
@@ -46,10 +49,11 @@ size_t lastval_get(const struct lastval *l, uint32_t topic, const struct slot **
 /* Walks all slots in a fixed order that survives puts in between; *cursor starts at 0; NULL at the end. */
 const struct slot *lastval_walk(const struct lastval *l, uint64_t *cursor);
 
-void lastval_purge_owner(struct lastval *l, uint32_t owner);                /* an identity is gone for good */
-void lastval_purge_topic(struct lastval *l, uint32_t topic, uint32_t but_owner); /* nobody here follows it any more; the slot of but_owner stays */
-void lastval_expire(struct lastval *l, int64_t now_ns);                     /* forgets old tombstones */
+void lastval_purge_owner(struct lastval *l, uint32_t owner); /* an identity is gone for good */
+void lastval_purge_topic(struct lastval *l, uint32_t topic,
+                         uint32_t but_owner); /* nobody here follows it any more; the slot of but_owner stays */
+void lastval_expire(struct lastval *l, int64_t now_ns); /* forgets old tombstones */
 size_t lastval_count(const struct lastval *l);
-/* Orders two slots of one topic for showing: a live one first, then the later broker accept time, then identity. */
-int lastval_compare(const struct slot *a, bool a_lives, const struct slot *b, bool b_lives);
+/* Orders two slots of one topic for showing, < 0 when a comes first: a live one, then the later broker accept time, then identity. */
+int lastval_compare(const struct lastval *l, const struct slot *a, bool a_lives, const struct slot *b, bool b_lives);
 #endif

@@ -15,18 +15,21 @@ struct life {
     const char *reason; /* of the death; borrowed until the next change of this publisher */
 };
 
-MUST enum mr_rc presence_new(struct presence **ret, const struct names *names, uint32_t max_tags);
+/* names is borrowed for the life of the presence. seed: secret to the process. */
+MUST enum mr_rc presence_new(struct presence **ret, const struct names *names, uint32_t max_tags, uint64_t seed);
 void presence_free(struct presence *p);
 
 enum presence_result { PRESENCE_CHANGED, PRESENCE_SAME, PRESENCE_OLD };
-/* A word of a life: taken when (birth, link) is not below what is known. A death is final for its (birth, link). The death of an
- * identity (part "") is the death of all its parts. */
+/* A word of a life: taken when (birth, link) is not below what is known. The death of an identity (part "") is final for its (birth,
+ * link) and is the death of all its parts; a part may come and go within one link, and lives only in its identity's newest link.
+ * publisher must be in names. */
 MUST enum mr_rc presence_birth(struct presence *p, uint32_t publisher, uint64_t birth, uint32_t link, int64_t since_us,
                                enum presence_result *ret);
 MUST enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
                                enum presence_result *ret);
 const struct life *presence_get(const struct presence *p, uint32_t publisher); /* NULL: never heard of */
-bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth); /* fresh: alive in that very birth */
+bool presence_lives_in(const struct presence *p, uint32_t publisher,
+                       uint64_t birth);                                       /* fresh: alive in that very birth */
 const struct life *presence_walk(const struct presence *p, uint32_t *cursor); /* cursor starts at 0 */
 
 /* Tag definitions as born: copied. MR_TOO_BIG: too many. version counts changes of the definition. */
@@ -35,6 +38,9 @@ struct tag {
     uint32_t publisher;
     uint32_t version;
 };
-MUST enum mr_rc presence_tag(struct presence *p, uint32_t publisher, const struct session_tag *def, const struct tag **ret);
-const struct tag *presence_get_tag(const struct presence *p, uint32_t publisher, uint32_t topic);
+MUST enum mr_rc presence_tag(struct presence *p, uint32_t publisher, const struct session_tag *def,
+                             const struct tag **ret);
+const struct tag *presence_get_tag(const struct presence *p, uint32_t publisher, uint32_t topic); /* NULL: raw */
+const struct tag *presence_walk_tags(const struct presence *p,
+                                     uint32_t *cursor); /* cursor starts at 0; none may be added meanwhile */
 #endif

@@ -5,12 +5,13 @@
 #include "proto/session.h"
 
 struct route;
-MUST enum mr_rc route_new(struct route **ret, const struct names *names, uint32_t max_filters);
+/* seed: secret to the process (hash of the tries). names is borrowed for the life of the route. */
+MUST enum mr_rc route_new(struct route **ret, const struct names *names, uint32_t max_filters, uint64_t seed);
 void route_free(struct route *r);
 
 /* One entry of one port's interest. The same filter may stand under several ids. MR_TOO_BIG: too many filters. */
-MUST enum mr_rc route_add(struct route *r, uint32_t port, uint32_t interest, const char *filter, enum interest_kind kind,
-                          const char *group);
+MUST enum mr_rc route_add(struct route *r, uint32_t port, uint32_t interest, const char *filter,
+                          enum interest_kind kind);
 void route_remove(struct route *r, uint32_t port, uint32_t interest);
 void route_remove_port(struct route *r, uint32_t port);
 
@@ -27,5 +28,6 @@ struct route_ports route_subscribers(struct route *r, uint32_t topic);
 uint32_t route_responder(struct route *r, uint32_t topic, uint32_t not_port, bool (*prefer)(void *user, uint32_t port),
                          void *user);
 bool route_port_has_interest(const struct route *r, uint32_t port);
-uint64_t route_epoch(const struct route *r); /* changes with every add and remove */
+uint64_t route_epoch(const struct route *r);        /* changes with every add and remove */
+uint32_t route_filter_count(const struct route *r); /* entries of all ports */
 #endif
