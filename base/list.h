@@ -3,19 +3,21 @@
 #define BASE_LIST_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A head, or the link embedded in a member. A link not in a list points to itself, so removing it again is harmless. */
 struct list {
     struct list *next, *prev;
 };
 
-/* The object of the given type whose field is at ptr; does not compile where ptr has another type than the field. */
-#define container_of(ptr, type, field) \
-    ((type *)(void *)((char *)(1 ? (ptr) : &((type *)0)->field) - offsetof(type, field)))
+/* The object of the given type whose field is at ptr; does not compile where ptr has another type than the field.
+ * Through an integer, so that one macro serves const and other objects. */
+#define container_of(ptr, type, field) ((type *)((uintptr_t)(1 ? (ptr) : &((type *)0)->field) - offsetof(type, field)))
 
 /* Walks the members; the current one may be removed and freed in the body. cursor and next are struct list pointers. */
-#define LIST_EACH(cursor, after, head) \
-    for ((cursor) = (head)->next, (after) = (cursor)->next; (cursor) != (head); (cursor) = (after), (after) = (cursor)->next)
+#define LIST_EACH(cursor, after, head)                                                                                 \
+    for ((cursor) = (head)->next, (after) = (cursor)->next; (cursor) != (head);                                        \
+         (cursor) = (after), (after) = (cursor)->next)
 
 /* For heads and links alike. */
 static inline void list_init(struct list *link)

@@ -20,8 +20,8 @@ typedef void log_sink(void *user, const char *line, size_t len);
 struct log_options {
     enum log_level level; /* what is below is not written */
     enum log_format format;
-    uint32_t burst;            /* lines of one id at once; 0 = no limit */
-    uint32_t per_minute;       /* and from then on as many per minute, 1..60,000,000 */
+    uint32_t burst;            /* lines of one id at once, at most 1,000,000; 0 = no limit */
+    uint32_t per_minute;       /* and from then on as many per minute, at least 1 */
     const struct clock *clock; /* NULL: the system's. Borrowed until the next log_set_options() */
     log_sink *sink;            /* NULL: stderr */
     void *user;                /* handed to sink */
@@ -34,15 +34,16 @@ struct log_options log_defaults(void);
 void log_set_options(const struct log_options *options);
 
 /* level: DEBUG, INFO, WARN or ERROR. id: a string literal, capitals, digits and '-'. format: a literal too, "" or
- * "key=%s other=%u", pairs separated by spaces; conversions d i u x X c s f with their length modifiers, precision and zero-padded width.
- * A value with spaces, quotes or '=' is written in quotes; control characters and broken UTF-8 are escaped. A line that
- * exceeds 2 KiB is cut and ends in " cut=1". Any thread. */
+ * "key=%s other=%u", pairs separated by spaces; conversions d i u x c s with length modifiers, zero-padded width,
+ * precision of s; no floating point. A value with spaces, quotes or '=' is written in quotes; control characters and
+ * broken UTF-8 are escaped. A value above 512 bytes and a line above 2 KiB are cut; such a line ends in "cut=1". Any
+ * thread. */
 #define log_event(level, id, ...) log_write(LOG_LEVEL_##level, "" id, " " __VA_ARGS__)
 
 /* True when a line of this level would be written: for what is costly to gather. */
 bool log_is_on(enum log_level level);
 
-/* Writes the "suppressed=N" lines that are due for ids which fell silent while limited. Call now and then, and at exit. */
+/* Writes what is not yet written of "suppressed=N": for ids that fell silent while limited. Call each minute and at exit. */
 void log_flush(void);
 
 /* Called by log_event() only: the list of ids is made from its calls. */

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/rc.h"
 
-#define MAP_MAX_ENTRIES 0x3fffffffU
+#define MAP_MAX_ENTRIES 0x0fffffffU
 
 struct map_entry; /* private to map.c */
 

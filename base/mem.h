@@ -3,7 +3,7 @@
 #define BASE_MEM_H
 #include "base/rc.h"
 
-/* All may be called from any thread. NULL means out of memory; size 0 allocates one byte, so that NULL means only that. */
+/* All may be called from any thread. NULL means out of memory and nothing else: size 0 allocates one byte. */
 MUST void *mem_alloc(size_t size);
 
 /* Zeroed memory for count elements of size bytes; NULL also where the product does not fit a size_t. */
@@ -11,6 +11,9 @@ MUST void *mem_calloc(size_t count, size_t size);
 
 /* As realloc(): ptr NULL allocates, and on NULL the old block is untouched. Never frees: size 0 leaves one byte. */
 MUST void *mem_resize(void *ptr, size_t size);
+
+/* As mem_resize() for count elements of size bytes; NULL also where the product does not fit a size_t. */
+MUST void *mem_resize_array(void *ptr, size_t count, size_t size);
 
 /* A copy of len bytes followed by a NUL; the caller owns it. */
 MUST char *mem_strndup(const char *text, size_t len);

@@ -12,7 +12,7 @@
 
 struct mpsc;
 
-/* slot_size: payload bytes per slot, a multiple of 8, 8..65,536. slots: a power of two, 2..2^24.
+/* slot_size: payload bytes per slot, a multiple of 8, 8..65,536. slots: a power of two, 2..65,536.
  * MR_INVALID: out of range. MR_NO_MEMORY. The caller owns *ret. */
 MUST enum mr_rc mpsc_new(struct mpsc **ret, size_t slot_size, uint32_t slots);
 

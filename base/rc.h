@@ -19,20 +19,20 @@ enum rc_class {
 };
 
 /* Every result code: X(code, text, class). */
-#define RC_LIST(X)                                                                      \
-    X(MR_OK, "ok", RC_DONE)                                                             \
-    X(MR_WOULD_BLOCK, "cannot be done now without waiting", RC_RETRY)                   \
-    X(MR_TIMEOUT, "the time given has passed", RC_RETRY)                                \
-    X(MR_ISOLATED, "no broker can be reached", RC_RETRY)                                \
-    X(MR_NO_RESPONDER, "nobody serves this topic", RC_RETRY)                            \
-    X(MR_INVALID, "an argument or input is not valid", RC_CALLER)                       \
-    X(MR_DENIED, "the rights do not allow it", RC_CALLER)                               \
-    X(MR_TOO_BIG, "larger than the limit", RC_CALLER)                                   \
-    X(MR_NOT_FOUND, "not found", RC_CALLER)                                             \
-    X(MR_MISUSE, "this call is not allowed here", RC_CALLER)                            \
-    X(MR_NO_MEMORY, "out of memory", RC_CALLER)                                         \
-    X(MR_UNKNOWN, "it is not known whether it happened", RC_UNSURE)                     \
-    X(MR_FENCED, "taken over by a newer owner", RC_FINISHED)                            \
+#define RC_LIST(X)                                                                                                     \
+    X(MR_OK, "ok", RC_DONE)                                                                                            \
+    X(MR_WOULD_BLOCK, "cannot be done now without waiting", RC_RETRY)                                                  \
+    X(MR_TIMEOUT, "the time given has passed", RC_RETRY)                                                               \
+    X(MR_ISOLATED, "no broker can be reached", RC_RETRY)                                                               \
+    X(MR_NO_RESPONDER, "nobody serves this topic", RC_RETRY)                                                           \
+    X(MR_INVALID, "an argument or input is not valid", RC_CALLER)                                                      \
+    X(MR_DENIED, "the rights do not allow it", RC_CALLER)                                                              \
+    X(MR_TOO_BIG, "larger than the limit", RC_CALLER)                                                                  \
+    X(MR_NOT_FOUND, "not found", RC_CALLER)                                                                            \
+    X(MR_MISUSE, "this call is not allowed here", RC_CALLER)                                                           \
+    X(MR_NO_MEMORY, "out of memory", RC_CALLER)                                                                        \
+    X(MR_UNKNOWN, "it is not known whether it happened", RC_UNSURE)                                                    \
+    X(MR_FENCED, "taken over by a newer owner", RC_FINISHED)                                                           \
     X(MR_CLOSED, "closed", RC_FINISHED)
 
 /* Static text, never NULL; a code that is not in the list is "unlisted result code". */

@@ -27,17 +27,17 @@ struct ring_options {
     enum mr_policy policy;
     uint32_t max_frames; /* 1..RING_MAX_FRAMES */
     size_t max_bytes;    /* of payload, at least 1; shared payloads count in full */
-    /* Called from inside ring_push() and ring_clear(), once per dropped item, oldest first within a push. item is
-     * borrowed until it returns; it must not touch the ring. May be NULL. */
+    /* Called from inside ring_push() and ring_clear(), once per dropped item, in the order of dropping. item is
+     * borrowed until it returns; the callback must not touch the ring. May be NULL. */
     void (*on_drop)(void *user, const struct ring_item *item);
     void *user; /* handed to on_drop */
 };
 
 enum ring_push {
-    RING_QUEUED,   /* in the ring, nothing was lost */
-    RING_DROPPED,  /* in the ring; others were dropped for it (each shown to on_drop) */
-    RING_REFUSED,  /* not in the ring: the frame alone exceeds max_bytes; nothing else was lost */
-    RING_IS_CUT    /* not in the ring: MR_CUT_OFF and it did not fit, now or earlier */
+    RING_QUEUED,  /* in the ring, nothing was lost */
+    RING_DROPPED, /* in the ring; others were dropped for it (each shown to on_drop) */
+    RING_REFUSED, /* not in the ring: the frame alone exceeds max_bytes (MR_CUT_OFF: is a cut); nothing else was lost */
+    RING_IS_CUT   /* not in the ring: MR_CUT_OFF and it did not fit, now or earlier */
 };
 
 struct ring;

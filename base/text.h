@@ -15,8 +15,8 @@ size_t text_decode(const char *text, size_t len, uint32_t *ret);
 bool text_is_control(uint32_t code_point);
 
 /* Copies text to out (size bytes, at least 1) NUL-terminated. A control character becomes \n, \r, \t or \u{HEX}, a byte
- * that is not UTF-8 \xHH, a backslash \\. What does not fit is cut between characters. Returns the bytes written without
- * the NUL; out may not overlap text. */
+ * that is not UTF-8 \xHH; escaping twice changes nothing more. What does not fit is cut between characters. Returns the
+ * bytes written without the NUL; out may not overlap text. */
 size_t text_escape(char *out, size_t size, const char *text, size_t len);
 
 /* Writes 2 * len lower-case digits and a NUL: out has 2 * len + 1 bytes. */

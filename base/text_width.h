@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 0 for combining marks, joiners and control characters, 2 for East Asian wide and emoji, else 1 (Unicode 15). */
+/* 0 for combining marks, joiners and control characters, 2 for East Asian wide and emoji, else 1. */
 unsigned text_width_of(uint32_t code_point);
 
 /* Columns of len bytes; a byte that is not UTF-8 counts one. */
