@@ -3,10 +3,11 @@
  * One loop per thread and one thread per loop: every call but loop_wake() belongs to the loop's thread. A callback never
  * blocks. Objects made on a loop are freed before it. Any object may be freed inside its own callback.
  *
- * A turn is: wait - read the clock - drain sources - run due timers and ready descriptors - run deferred hooks - run
- * turn-end hooks - ask every source whether it still has input - wait again. */
+ * A turn is: run turn-end hooks - run deferred hooks (both again while something was deferred) - ask every source whether
+ * it still has input - wait, unless one has - read the clock - drain sources - run due timers and ready descriptors. */
 #ifndef BASE_IO_LOOP_H
 #define BASE_IO_LOOP_H
+#include "base/list.h"
 #include "base/rc.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,24 +31,24 @@ typedef void loop_fn(void *user);
 /* A place in one of the loop's lists, embedded in its owner so that arming it cannot fail. Zero it before first use;
  * the fields are private. */
 struct loop_hook {
+    struct list link; /* next is NULL before the first use */
     loop_fn *fn;
     void *user;
-    struct loop_hook *prev, *next; /* NULL while in no list */
 };
 
 /* Makes a loop. MR_NO_MEMORY: no memory or no descriptors. */
 MUST enum mr_rc loop_new(struct loop **ret);
 
-/* Frees the loop; NULL is fine. Hooks still deferred are run first, so that reaped objects do not leak. */
+/* Frees the loop; NULL is fine. What is still deferred is run first, so that reaped objects do not leak. */
 void loop_free(struct loop *loop);
 
-/* Runs turns until loop_stop(). */
+/* Runs turns until loop_stop(), then the hooks of a turn once more, so that what was gathered is flushed. */
 void loop_run(struct loop *loop);
 
 /* Runs one turn; waits for something to do at most wait_ms milliseconds (0 does not wait, -1 waits without limit). */
 void loop_turn(struct loop *loop, int wait_ms);
 
-/* Makes loop_run() return at the end of this turn; called before loop_run() it makes that return after one turn. */
+/* Makes loop_run() return after this turn; before loop_run(): that returns without a turn. */
 void loop_stop(struct loop *loop);
 
 /* CLOCK_MONOTONIC in nanoseconds, read once a turn. */
@@ -60,11 +61,12 @@ void loop_wake(struct loop *loop);
 /* Calls fn(user) in the loop's thread after loop_wake(), until loop_unhook(). The hook must outlive that. */
 void loop_on_wake(struct loop *loop, struct loop_hook *hook, loop_fn *fn, void *user);
 
-/* Calls fn(user) once a turn before waiting: here edges flush what they gathered. Until loop_unhook(). */
+/* Calls fn(user) before every wait, after all other callbacks of the turn: here edges flush what they gathered. More than
+ * once a turn when deferred hooks ran in between. Until loop_unhook(). */
 void loop_on_turn_end(struct loop *loop, struct loop_hook *hook, loop_fn *fn, void *user);
 
-/* Calls fn(user) once, when the callbacks of this turn are done; deferred from within such a call: in the next turn, which
- * then does not wait. fn may free the object that holds the hook. Already deferred: nothing changes. */
+/* Calls fn(user) once, when the callbacks of this turn are done and before the loop waits. fn may free the object that holds
+ * the hook. A hook already in a list: nothing changes. */
 void loop_defer(struct loop *loop, struct loop_hook *hook, loop_fn *fn, void *user);
 
 /* Takes a hook out of whatever list holds it, also from within a hook. In no list: nothing happens. */

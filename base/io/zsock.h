@@ -13,7 +13,6 @@
 #define ZSOCK_KEY_BYTES 32U
 #define ZSOCK_HOST_MAX 255U
 #define ZSOCK_ADDRESS_SIZE 272U /* "tcp://[host]:65535" and its NUL */
-#define ZSOCK_WORDS_SIZE 320U
 
 struct blob;
 struct err;
@@ -26,7 +25,7 @@ struct zctx;
  * MR_NO_MEMORY; MR_INVALID: no such CPU, or a libzmq without CURVE. */
 MUST enum mr_rc zctx_new(int io_cpu, struct zctx **ret, struct err *err);
 
-/* Ends the I/O thread. All sockets must be freed before, and their loops have run a turn or been freed. NULL is fine. */
+/* Ends the I/O thread. All sockets and the ZAP handler must be freed before. NULL is fine. */
 void zctx_free(struct zctx *ctx);
 
 /* -- addresses ------------------------------------------------------------------------------------------------------ */
@@ -77,7 +76,8 @@ struct zserver_options {
 MUST enum mr_rc zserver_new(struct loop *loop, struct zctx *ctx, const struct zserver_options *options, zserver_fn *fn,
                             void *user, struct zserver **ret, struct err *err);
 
-/* Drops all connections and the port at once. Also from within fn; no callback after it. NULL is fine. */
+/* Drops all connections and the port (libzmq's threads do it soon after). Also from within fn; no callback after it. NULL is
+ * fine. */
 void zserver_free(struct zserver *server);
 
 /* Sends one message; never waits. data is copied.
