@@ -5,6 +5,7 @@
 #ifndef PROTO_ARENA_H
 #define PROTO_ARENA_H
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,12 +20,13 @@ enum {
 
 struct arena_chunk;
 
-/* One thread. The fields are private. */
+/* One thread. The fields are private, but for `refused`. */
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     uint8_t *at, *end;          /* what is left of the newest */
     size_t taken;               /* bytes of all chunks, counted against the budget */
     size_t budget;
+    bool refused; /* an allocation failed since the last reset; read freely */
 };
 
 /* Allocates nothing. budget in bytes; 0 makes every allocation fail. */
