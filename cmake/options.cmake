@@ -23,6 +23,8 @@ check_pie_supported(LANGUAGES C)
 
 add_library(millrace_options INTERFACE)
 target_include_directories(millrace_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk/include)
+target_compile_definitions(millrace_options INTERFACE # programs may use all of glibc; what the SDK includes keeps to POSIX
+  $<$<EQUAL:$<TARGET_PROPERTY:C_STANDARD>,17>:_GNU_SOURCE>)
 target_compile_options(millrace_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
   -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough -Wnull-dereference)
