@@ -72,3 +72,13 @@ def finish(problems, advice=""):
         print(problem)
     if problems:
         sys.exit(f"{len(problems)} problem(s)" + (f"; {advice}" if advice else ""))
+
+
+def generated(target, text):
+    """The problem that the file at target is not this text, if so; with --write the file is written instead."""
+    path = ROOT / target
+    if "--write" in sys.argv:
+        path.write_text(text, encoding="utf-8")
+    elif not path.exists() or path.read_text(encoding="utf-8") != text:
+        return [f"{target}: out of date; run {pathlib.Path(sys.argv[0]).resolve().relative_to(ROOT)} --write"]
+    return []
