@@ -1,38 +1,38 @@
 /** @file
  * millrace.h - publish, subscribe, ask and serve through the Millrace agent of this machine.
  *
- * libc is all it needs; C99 and C++11; no signals, no atexit, no thread unless you ask for one. A guide with examples is
- * docs/api.md; why it is as it is, and the calls agreed for later versions: docs/decisions/0003-public-api.md.
+ * libc is all it needs; C99 and C++11; no signals, no atexit, no thread unless you ask for one. A guide with examples
+ * is docs/api.md; why it is as it is, and the calls agreed for later versions: docs/decisions/0003-public-api.md.
  *
  * Rules for every call
- * - thread: One handle, one thread: the one that calls mr_dispatch() or mr_run(). After mr_thread() that is the SDK's own
- *   thread. Calls marked [RT] may then come from any thread, all others on the handle and its objects only from
+ * - thread: One handle, one thread: the one that calls mr_dispatch() or mr_run(). After mr_thread() that is the SDK's
+ *   own thread. Calls marked [RT] may then come from any thread, all others on the handle and its objects only from
  *   callbacks (a program that wants both opens two handles). With mr_options.rt_poll_us set, [RT] calls make no system
  *   call, take no lock and allocate nothing, so a control loop may use them. Calls marked [any thread] are always free.
  * - opening: Works with no agent and no broker there, mr_get_state() tells. What is opened, subscribed and served is
  *   asked for again whenever the agent comes back. Memory stays within mr_options.max_bytes.
  * - waiting: Only calls with a wait_ms wait, in ms: 0 = do not wait, -1 = no limit, less is MR_INVALID. Calls that wait
  *   move bytes but run no callback; inside a callback they are MR_MISUSE, whatever their wait_ms.
- * - callback: Runs only inside mr_dispatch(), mr_run() or the SDK's own thread, never inside the call that asked for it.
- *   It may close any tag or subscription, its own too, but not the handle.
- * - owning: What you pass in is copied, but for `user`, which is handed back as it is. What you receive is borrowed until
- *   the callback returns, or until the next mr_next() on the same subscription; mr_ref() keeps it longer. On failure
- *   nothing changes hands. No pointer may be NULL unless its description allows it; MR_INVALID otherwise.
- * - time: Points are microseconds since 1970 UTC, leap seconds as the system clock has them; MR_NO_TIME where the source
- *   has none. A source time of 0 is a clock that was never set, and counts as MR_NO_TIME.
+ * - callback: Runs only inside mr_dispatch(), mr_run() or the SDK's own thread, never inside the call that asked for
+ *   it. It may close any tag or subscription, its own too, but not the handle.
+ * - owning: What you pass in is copied, but for `user`, which is handed back as it is. What you receive is borrowed
+ *   until the callback returns, or until the next mr_next() on the same subscription; mr_ref() keeps it longer. On
+ *   failure nothing changes hands. No pointer may be NULL unless its description allows it; MR_INVALID otherwise.
+ * - time: Points are microseconds since 1970 UTC, leap seconds as the system clock has them; MR_NO_TIME where the
+ *   source has none. A source time of 0 is a clock that was never set, and counts as MR_NO_TIME.
  * - text: UTF-8, ended by NUL. Where a text is optional, NULL and "" are the same.
  * - topic: a/b/c, as in MQTT (OASIS MQTT 5.0 chapter 4.7) but stricter: 1 to 512 bytes, 1 to 32 levels, no empty level,
- *   no control character. Filters may hold `+` for one level and `#` for all that remain, the level above included; neither
- *   matches a first level beginning with `$`, which is the bus's own. "./oil/temp" is oil/temp under this machine's own
- *   path: one binary, any plant. Paths follow the levels of ISA-95 where the plant wants it.
- * - structs: Those you fill begin with .size = sizeof itself; every other field may stay 0 and then means the default. A
- *   size smaller than this header's, or a field beyond what the library knows that is not 0, is MR_INVALID. Those you
- *   receive only ever grow at their end.
+ *   no control character. Filters may hold `+` for one level and `#` for all that remain, the level above included;
+ *   neither matches a first level beginning with `$`, which is the bus's own. "./oil/temp" is oil/temp under this
+ *   machine's own path: one binary, any plant. Paths follow the levels of ISA-95 where the plant wants it.
+ * - structs: Those you fill begin with .size = sizeof itself; every other field may stay 0 and then means the default.
+ *   The library takes the size of every version of this header since the first; any other, or a field beyond what it
+ *   knows that is not 0, is MR_INVALID. Those you receive only ever grow at their end.
  * - result: *ret is written only on MR_OK; otherwise mr_reason() says in words what is wrong and what to do.
  *
  * Three codes can come from every call that returns one and are not repeated below: MR_INVALID for an argument outside
- * its documented range, MR_NO_MEMORY when malloc or mr_options.max_bytes refuses and nothing has changed, and MR_MISUSE for a
- * call from the wrong place: a waiting one inside a callback, or one not marked [RT] outside of callbacks after
+ * its documented range, MR_NO_MEMORY when malloc or mr_options.max_bytes refuses and nothing has changed, and MR_MISUSE
+ * for a call from the wrong place: a waiting one inside a callback, or one not marked [RT] outside of callbacks after
  * mr_thread(). MR_CLOSED likewise comes from every call on a handle that mr_run() has called finished. */
 #ifndef MILLRACE_H
 #define MILLRACE_H
@@ -58,8 +58,8 @@ extern "C" {
 /** The source of a value has no clock: no source time (OPC UA Part 4, 7.11: null where the source gives none). */
 #define MR_NO_TIME INT64_MIN
 
-/** How a call went. The range is the class, act on it: 1..19 the same call may succeed later; 20..39 mend the call or the
- * rights; 40..59 it may or may not have happened; from 60 on the object is finished, open a new one. */
+/** How a call went. The range is the class, act on it: 1..19 the same call may succeed later; 20..39 mend the call or
+ * the rights; 40..59 it may or may not have happened; from 60 on the object is finished, open a new one. */
 enum mr_rc {
     MR_OK = 0,           /**< Done. */
     MR_WOULD_BLOCK = 1,  /**< Nothing ready, or no room, and not waited for. */
@@ -176,8 +176,9 @@ struct mr_value {
 };
 
 /** @name Quality
- * OPC UA StatusCodes (Part 4, 7.39; numbers of Part 6, annex A): the two highest bits are the severity, the upper 16 name
- * the code, the lower 16 carry information that does not change its name. Every StatusCode may be used. @{ */
+ * OPC UA StatusCodes (Part 4, 7.39; numbers of Part 6, annex A): the two highest bits are the severity, the upper 16
+ * name the code, the lower 16 carry information that does not change its name. Every StatusCode may be used.
+ * @{ */
 #define MR_STATUS_SEVERITY                                                                                             \
     UINT32_C(0xC0000000)           /**< `(s & this)` is MR_STATUS_GOOD, MR_STATUS_UNCERTAIN, MR_STATUS_BAD. */
 #define MR_STATUS_GOOD UINT32_C(0) /**< Usable; costs no bytes on the wire. */
@@ -279,8 +280,8 @@ struct mr_pub {
                                 mr_publish_wait()), else MR_NO_ACK. Higher ones are MR_INVALID in this version. */
     uint64_t number;       /**< The app's own event number. Must be 0 in this version. */
     /** NULL, or called exactly once for each MR_OK unless mr_close() comes first. rc is MR_OK with the level reached;
-     * MR_DENIED, MR_TOO_BIG or MR_INVALID from the agent; MR_TIMEOUT when expiry_ms dropped it; MR_UNKNOWN when the agent
-     * went away before it answered. offset is 0 below MR_COMMITTED. */
+     * MR_DENIED, MR_TOO_BIG or MR_INVALID from the agent; MR_TIMEOUT when expiry_ms dropped it; MR_UNKNOWN when the
+     * agent went away before it answered. offset is 0 below MR_COMMITTED. */
     void (*on_ack)(void *user, enum mr_rc rc, enum mr_level reached, uint64_t offset);
     void *user; /**< Handed to on_ack as it is. */
 };
@@ -340,7 +341,8 @@ static inline struct mr_value mr_i64(int64_t x)
     return v;
 }
 
-/** @name Connection @{ */
+/** @name Connection
+ * @{ */
 
 /** Opens a handle. Never waits: the agent is looked for from mr_dispatch() on, again and again.
  * @param ret the caller owns it, mr_close() ends it
@@ -351,15 +353,16 @@ MR_MUST enum mr_rc mr_open(struct mr_bus **ret, const struct mr_options *opt);
 
 /** Hands over what is queued, says goodbye so that tags go stale for a clean reason, stops the SDK's thread, frees all
  * objects of the handle. Runs no callback: answers not dispatched till then never come. Kept messages must have been
- * given back. After mr_thread() from any one thread, when no other uses the handle any more; inside a callback it is a mistake
- * and does nothing but set mr_reason().
+ * given back. After mr_thread() from any one thread, when no other uses the handle any more; inside a callback it is a
+ * mistake and does nothing but set mr_reason().
  * @param bus NULL is fine
  * @param wait_ms the most to wait for queued records to be accepted */
 MR_API void mr_close(struct mr_bus *bus, int wait_ms);
 
 /** The descriptor for your own loop: readable = call mr_dispatch(). The same from mr_open() to mr_close(); timers are
- * inside it, so no timeout is needed beside it. Only to be polled, level-triggered or edge-triggered: when mr_dispatch()
- * leaves something undone it becomes readable anew. Messages that wait for mr_next() do not make it readable.
+ * inside it, so no timeout is needed beside it. Only to be polled, level-triggered or edge-triggered: when
+ * mr_dispatch() leaves something undone it becomes readable anew. Messages that wait for mr_next() do not make it
+ * readable.
  * @param bus a handle without mr_thread()
  * @return not negative; the handle keeps it */
 MR_API int mr_fd(const struct mr_bus *bus);
@@ -419,7 +422,8 @@ MR_API const char *mr_strerror(enum mr_rc rc);
 MR_API const char *mr_version(void);
 
 /** @} */
-/** @name Tags: typed values with unit, quality and a promise to be refreshed @{ */
+/** @name Tags: typed values with unit, quality and a promise to be refreshed
+ * @{ */
 
 /** Speaks for a device: it is born now, and dies with mr_device_lost() or the handle. Never waits.
  * @param bus a handle
@@ -476,11 +480,12 @@ MR_MUST enum mr_rc mr_row_write(struct mr_tag *const *tags, const struct mr_valu
 MR_API void mr_tag_close(struct mr_tag *tag);
 
 /** @} */
-/** @name Publish @{ */
+/** @name Publish
+ * @{ */
 
-/** [RT] Publishes bytes, live, fire and forget. Never waits. MR_OK: this program's queue has it. While the rights on the
- * topic are not yet known it is taken on trust; if the agent then refuses it, mr_stats.refused counts it and the next
- * call on this topic returns MR_DENIED (with rt_poll_us set only the counter tells).
+/** [RT] Publishes bytes, live, fire and forget. Never waits. MR_OK: this program's queue has it. While the rights on
+ * the topic are not yet known it is taken on trust; if the agent then refuses it, mr_stats.refused counts it and the
+ * next call on this topic returns MR_DENIED (with rt_poll_us set only the counter tells).
  * @param bus a handle
  * @param topic copied
  * @param data copied; may be NULL if len is 0
@@ -523,10 +528,12 @@ MR_MUST enum mr_rc mr_publish_wait(struct mr_bus *bus, const struct mr_pub *pub,
 MR_MUST enum mr_rc mr_flush(struct mr_bus *bus, enum mr_level level, int wait_ms);
 
 /** @} */
-/** @name Subscribe: last values first, then live; losses arrive as MR_LOSS in their place @{ */
+/** @name Subscribe: last values first, then live; losses arrive as MR_LOSS in their place
+ * @{ */
 
 /** Subscribes. Never waits; if the agent later refuses, MR_ENDED with MR_RIGHTS is the only message. While the agent or
- * the cluster is away, what was received is given again with MR_STALE; after a reconnect the snapshot brings what is newer.
+ * the cluster is away, what was received is given again with MR_STALE; after a reconnect the snapshot brings what is
+ * newer.
  * @param bus a handle
  * @param filter copied
  * @param opt copied; NULL: all defaults
@@ -549,7 +556,8 @@ MR_MUST enum mr_rc mr_subscribe(struct mr_bus *bus, const char *filter, const st
  * @retval MR_CLOSED MR_ENDED has been given, or the handle is finished */
 MR_MUST enum mr_rc mr_next(struct mr_sub *sub, int wait_ms, const struct mr_msg **ret);
 
-/** Ends a subscription, or what mr_serve() began; no callback of it runs after this call. Messages kept by mr_ref() stay.
+/** Ends a subscription, or what mr_serve() began; no callback of it runs after this call. Messages kept by mr_ref()
+ * stay.
  * @param sub NULL is fine; may be the one whose callback is running */
 MR_API void mr_unsubscribe(struct mr_sub *sub);
 
@@ -580,7 +588,8 @@ MR_API void mr_unref(const struct mr_msg *msg);
 MR_API const struct mr_tag_def *mr_msg_def(const struct mr_msg *msg);
 
 /** @} */
-/** @name Request and reply @{ */
+/** @name Request and reply
+ * @{ */
 
 /** Asks whoever serves a topic. Never waits; at most one responder gets it, and it is never sent twice.
  * @param bus a handle
@@ -640,7 +649,8 @@ MR_MUST enum mr_rc mr_serve(struct mr_bus *bus, const char *filter, const struct
 MR_MUST enum mr_rc mr_reply(const struct mr_msg *request, const void *data, size_t len);
 
 /** @} */
-/** @name Helpers @{ */
+/** @name Helpers
+ * @{ */
 
 /** [any thread] Is this a topic, or a filter? "./x" is. The one call that writes its second result on failure.
  * @param text NULL is MR_INVALID
