@@ -52,7 +52,7 @@ enum mr_rc buf_reserve(struct buf *buf, size_t extra)
     size_t need = buf->len + extra;
     if (need <= buf->cap - buf->gap)
         return MR_OK;
-    /* Moving pays while it moves less than it wins back; else grow, or a slow reader would have each append move all. */
+    /* Moving pays while it moves less than it wins back; else grow, or behind a slow reader each append moves all. */
     bool pays = buf->gap >= buf->len || buf->cap >= buf->max;
     close_gap(buf);
     if (need <= buf->cap && pays)

@@ -43,7 +43,7 @@ void log_set_options(const struct log_options *options);
 /* True when a line of this level would be written: for what is costly to gather. */
 bool log_is_on(enum log_level level);
 
-/* Writes what is not yet written of "suppressed=N": for ids that fell silent while limited. Call each minute and at exit. */
+/* Writes "suppressed=N" of the ids that fell silent while limited. Call it now and then, and at exit. */
 void log_flush(void);
 
 /* Called by log_event() only: the list of ids is made from its calls. */

@@ -15,7 +15,7 @@ void text_format_size(char out[TEXT_UNITS_SIZE], uint64_t bytes);
 /* For people: at most one decimal, rounded down: "1.5 MiB". Not parsed back. */
 void text_show_size(char out[TEXT_UNITS_SIZE], uint64_t bytes);
 
-/* A whole number and a unit with or without one space between: ns, us, µs, ms, s, min, h, d. A bare 0 needs no unit, any
+/* A whole number and a unit with or without a space between: ns, us, µs, ms, s, min, h, d. A bare 0 needs no unit, any
  * other number does. MR_INVALID: another form, or negative. MR_TOO_BIG: above INT64_MAX ns (292 years). */
 MUST enum mr_rc text_parse_duration(const char *text, int64_t *ret_ns);
 
