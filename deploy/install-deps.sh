@@ -11,6 +11,7 @@ libjansson4
 libprotobuf-c1
 libsodium23
 libxxhash0
+libyaml-0-2
 libzmq5
 '
 build_packages='
@@ -23,6 +24,7 @@ libjansson-dev
 libprotobuf-c-dev
 libsodium-dev
 libxxhash-dev
+libyaml-dev
 libzmq3-dev
 ninja-build
 protobuf-c-compiler

@@ -19,8 +19,8 @@ struct err;
 /* Loads path. *ret_data points to the caller's struct as the schema says, freed together with *ret by conf_free().
  * Errors read like: agent.yaml:3: unknown key 'broker'; did you mean 'brokers'?
  * MR_NOT_FOUND, MR_DENIED: the file; MR_TOO_BIG; MR_INVALID: its content; MR_NO_MEMORY. schema is borrowed until conf_free. */
-MUST enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, struct conf **ret,
-                          void **ret_data, struct err *err);
+MUST enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, struct conf **ret, void **ret_data,
+                          struct err *err);
 
 /* The same from len bytes of text; name stands for the file in errors. */
 MUST enum mr_rc conf_parse(const char *name, const char *text, size_t len, const struct cyaml_schema_value *schema,

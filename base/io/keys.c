@@ -46,7 +46,8 @@ bool keys_equal(const uint8_t a[KEYS_BYTES], const uint8_t b[KEYS_BYTES])
 }
 
 /* -- Z85 ------------------------------------------------------------------------------------------------------------- */
-static const char z85_digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+static const char z85_digits[] =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 void keys_z85_encode(const uint8_t key[KEYS_BYTES], char ret_text[KEYS_Z85_SIZE])
 {

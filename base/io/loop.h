@@ -108,7 +108,8 @@ void loop_signal_free(struct loop_signal *watch);
  * any call on the socket, so the loop asks before it waits and drains after it waited. */
 struct loop_source_ops {
     bool (*is_ready)(void *user); /* must not run callbacks of its owner; called last before waiting */
-    void (*drain)(void *user);    /* takes at most LOOP_DRAIN_MESSAGES and about LOOP_DRAIN_BYTES; what stays comes next turn */
+    void (*drain)(
+        void *user); /* takes at most LOOP_DRAIN_MESSAGES and about LOOP_DRAIN_BYTES; what stays comes next turn */
 };
 
 /* Adds a source with its wake-up descriptor; sources of lower rank are drained first (ZAP 0, monitors 1, mesh 2, agents

@@ -179,8 +179,8 @@ static void close_listener(struct unixsock *listener)
         close(listener->fd);
 }
 
-enum mr_rc unixsock_listen(struct loop *loop, const struct unixsock_options *options, unixsock_accept_fn *fn, void *user,
-                           struct unixsock **ret, struct err *err)
+enum mr_rc unixsock_listen(struct loop *loop, const struct unixsock_options *options, unixsock_accept_fn *fn,
+                           void *user, struct unixsock **ret, struct err *err)
 {
     size_t path_len = strlen(options->path);
     assert(options->max_queued_frames > 0);

@@ -23,8 +23,8 @@ struct unixsock_peer {
 };
 
 struct unixsock_options {
-    const char *path; /* at most 107 bytes; the folder must exist */
-    mode_t mode;      /* of the socket, e.g. 0660 */
+    const char *path;         /* at most 107 bytes; the folder must exist */
+    mode_t mode;              /* of the socket, e.g. 0660 */
     size_t max_queued_bytes;  /* per connection, waiting to be written; above: MR_WOULD_BLOCK */
     size_t max_queued_frames; /* the same in frames, at least 1 */
     int max_connections;      /* further ones are closed at once */

@@ -24,7 +24,7 @@ enum state { CONNECTING, OPEN, ENDED, FREED };
 struct zclient {
     struct loop *loop;
     enum state state;
-    bool has_tcp;      /* the TCP connection stands: tells a deaf peer from none */
+    bool has_tcp;        /* the TCP connection stands: tells a deaf peer from none */
     bool is_room_wanted; /* a send was refused: on_writable is owed */
     void *socket;
     void *monitor;
@@ -40,8 +40,8 @@ struct zclient {
     struct loop_hook reap;
 };
 
-#define EVENTS                                                                                                     \
-    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |             \
+#define EVENTS                                                                                                         \
+    (ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |                 \
      ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
 /* -- the end --------------------------------------------------------------------------------------------------------- */
@@ -111,8 +111,9 @@ static void on_disconnected(struct zclient *client)
     if (client->state == OPEN)
         end(client, ZCLIENT_LOST, "the connection was lost");
     else
-        end(client, ZCLIENT_NOT_TRUSTED, "it hung up during the handshake: not a Millrace broker, or not the one whose key "
-                                         "is pinned");
+        end(client, ZCLIENT_NOT_TRUSTED,
+            "it hung up during the handshake: not a Millrace broker, or not the one whose key "
+            "is pinned");
 }
 
 static void on_event(struct zclient *client, unsigned event)

@@ -186,7 +186,8 @@ static enum mr_rc parse_listen_address(const char *text, union endpoint *ret, so
     if (rc != MR_OK)
         return rc;
     if (!address.is_number) {
-        err_set(err, "cannot listen on '%s': give an IP address of this machine, or '*:%u' for all", text, address.port);
+        err_set(err, "cannot listen on '%s': give an IP address of this machine, or '*:%u' for all", text,
+                address.port);
         return MR_INVALID;
     }
     *ret = (union endpoint){.v6 = {0}};
@@ -209,7 +210,8 @@ static enum mr_rc listen_failed(const char *address, struct err *err)
     const char *port = strrchr(address, ':');
     switch (errno) {
     case EADDRINUSE:
-        err_set(err, "port in use: %s; see who has it with: ss -ltnp 'sport = %s', then stop that or choose another port",
+        err_set(err,
+                "port in use: %s; see who has it with: ss -ltnp 'sport = %s', then stop that or choose another port",
                 address, port ? port : "");
         return MR_INVALID;
     case EADDRNOTAVAIL:
@@ -353,8 +355,7 @@ enum mr_rc zserver_new(struct loop *loop, struct zctx *ctx, const struct zserver
         err_set(err, "out of memory for a listener");
         return MR_NO_MEMORY;
     }
-    *server = (struct zserver){
-        .loop = loop, .fn = fn, .user = user, .max_message_bytes = options->max_message_bytes};
+    *server = (struct zserver){.loop = loop, .fn = fn, .user = user, .max_message_bytes = options->max_message_bytes};
     rc = listen_on(options->address, options->backlog ? options->backlog : DEFAULT_BACKLOG, &fd, err);
     if (rc == MR_OK) {
         note_address(server, fd);

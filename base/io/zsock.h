@@ -40,7 +40,8 @@ struct zsock_address {
 /* Reads "host", "host:port", "1.2.3.4:port", "[::1]:port", with an optional "tcp://" before it; default_port is taken
  * when the text names none (default_port 0: then a port is required). Port 0 is accepted, for listeners. Hostnames:
  * RFC 1123 labels of letters, digits, hyphens and underscores. *err says which rule is broken. MR_INVALID. */
-MUST enum mr_rc zsock_address_parse(const char *text, uint16_t default_port, struct zsock_address *ret, struct err *err);
+MUST enum mr_rc zsock_address_parse(const char *text, uint16_t default_port, struct zsock_address *ret,
+                                    struct err *err);
 
 /* -- zserver: ROUTER, many authenticated peers ----------------------------------------------------------------------- */
 struct zserver;
@@ -120,8 +121,9 @@ enum zclient_end {
 
 struct zclient_callbacks {
     void (*on_connected)(void *user); /* once: handshake done, our key admitted, its key proved */
-    void (*on_message)(void *user, const uint8_t *data, size_t len); /* after on_connected; data borrowed until return */
-    void (*on_writable)(void *user);  /* once after each MR_WOULD_BLOCK; may be NULL */
+    void (*on_message)(void *user, const uint8_t *data,
+                       size_t len);  /* after on_connected; data borrowed until return */
+    void (*on_writable)(void *user); /* once after each MR_WOULD_BLOCK; may be NULL */
     /* Once, last of all callbacks, unless zclient_free() came first. words is borrowed until return: what happened and
      * what to do, naming the address. */
     void (*on_closed)(void *user, enum zclient_end why, const char *words);

@@ -8,7 +8,7 @@
 
 struct zctx {
     void *zmq;
-    bool has_zap;           /* a handler is bound: set and cleared by zap.c */
+    bool has_zap;          /* a handler is bound: set and cleared by zap.c */
     unsigned next_monitor; /* numbers the inproc names of monitor sockets */
 };
 
