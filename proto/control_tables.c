@@ -3,66 +3,28 @@
 
 #include "proto/session.pb-c.h"
 
-/* clang-format off: one line each */
+/* clang-format off */
 /* The tables are written with these: WIRE and PLAIN are the two structs of the message at hand. */
 #define AT(w, p) .wire = offsetof(WIRE, w), .plain = offsetof(PLAIN, p)
-#define U32(w, p, least, most)                                                                                         \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_U32, .min = (least), .max = (most), AT(w, p)                                         \
-    }
+#define U32(w, p, least, most) {.name = #w, .kind = FIELD_U32, .min = (least), .max = (most), AT(w, p)}
 #define ID(w) U32(w, w, 1, UINT32_MAX)
 #define ANY(w, p) U32(w, p, 0, UINT32_MAX)
-#define CLOCK(w, p)                                                                                                    \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_U8, .max = CLOCK_UNSYNCED, AT(w, p)                                                  \
-    }
-#define U64(w, p)                                                                                                      \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_U64, AT(w, p)                                                                        \
-    }
-#define BOOL(w, p)                                                                                                     \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_BOOL, AT(w, p)                                                                       \
-    }
-#define TEXT(w, p, least, most)                                                                                        \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_TEXT, .min = (least), .max = (most), AT(w, p)                                        \
-    }
+#define CLOCK(w, p) {.name = #w, .kind = FIELD_U8, .max = CLOCK_UNSYNCED, AT(w, p)}
+#define U64(w, p) {.name = #w, .kind = FIELD_U64, AT(w, p)}
+#define BOOL(w, p) {.name = #w, .kind = FIELD_BOOL, AT(w, p)}
+#define TEXT(w, p, least, most) {.name = #w, .kind = FIELD_TEXT, .min = (least), .max = (most), AT(w, p)}
 #define NAME(w, p) TEXT(w, p, 0, CONTROL_NAME_MAX_BYTES)
 #define RC U32(rc, rc, 0, CONTROL_RC_MAX)
-#define REASON                                                                                                         \
-    {                                                                                                                  \
-        .name = "reason", .kind = FIELD_REASON, .max = CONTROL_REASON_MAX_BYTES, AT(reason, reason)                    \
-    }
-#define DOUBLE(w, p)                                                                                                   \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_DOUBLE, AT(w, p)                                                                     \
-    }
-#define LIMIT(w, p, number)                                                                                            \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_LIMIT, .max = (number), AT(w, p), .wire_n = offsetof(WIRE, has_##w##_case)           \
-    }
-#define MESSAGE(w, p, table)                                                                                           \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_MESSAGE, AT(w, p), .of = &(table)                                                    \
-    }
-#define OPTIONAL(w, p, table)                                                                                          \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_OPTIONAL, AT(w, p), .of = &(table)                                                   \
-    }
+#define REASON {.name = "reason", .kind = FIELD_REASON, .max = CONTROL_REASON_MAX_BYTES, AT(reason, reason)}
+#define DOUBLE(w, p) {.name = #w, .kind = FIELD_DOUBLE, AT(w, p)}
+#define LIMIT(w, p, number) {.name = #w, .kind = FIELD_LIMIT, .max = (number), AT(w, p), .wire_n = offsetof(WIRE, has_##w##_case)}
+#define MESSAGE(w, p, table) {.name = #w, .kind = FIELD_MESSAGE, AT(w, p), .of = &(table)}
+#define OPTIONAL(w, p, table) {.name = #w, .kind = FIELD_OPTIONAL, AT(w, p), .of = &(table)}
 #define COUNTS(w, p) .wire_n = offsetof(WIRE, n_##w), .plain_n = offsetof(PLAIN, n_##p)
-#define LIST(w, p, table)                                                                                              \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_LIST, .max = CONTROL_ENTRIES_MAX, AT(w, p), COUNTS(w, p), .of = &(table)             \
-    }
-#define IDS(w, p)                                                                                                      \
-    {                                                                                                                  \
-        .name = #w, .kind = FIELD_IDS, .max = CONTROL_ENTRIES_MAX, AT(w, p), COUNTS(w, p)                              \
-    }
-#define TABLE(wire_descriptor, table)                                                                                  \
-    {                                                                                                                  \
-        &(wire_descriptor), sizeof(PLAIN), (table), sizeof(table) / sizeof *(table)                                    \
-    }
+#define LIST(w, p, table) \
+    {.name = #w, .kind = FIELD_LIST, .max = CONTROL_ENTRIES_MAX, AT(w, p), COUNTS(w, p), .of = &(table)}
+#define IDS(w, p) {.name = #w, .kind = FIELD_IDS, .max = CONTROL_ENTRIES_MAX, AT(w, p), COUNTS(w, p)}
+#define TABLE(wire_descriptor, table) {&(wire_descriptor), sizeof(PLAIN), (table), sizeof(table) / sizeof *(table)}
 /* clang-format on */
 
 /* -- handshake -- */
