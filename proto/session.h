@@ -200,4 +200,8 @@ struct session_stats {
     int64_t rtt_ns; /* smallest of the last minute, 0 = not measured */
 };
 void session_get_stats(const struct session *s, struct session_stats *ret);
+
+/* The session has no clock: the owner says now and then (at each tick is fine) what its UTC clock shows at monotonic 0,
+ * and in which state that clock is (enum clock_state). Until then pings carry no time and on_clock is never called. */
+void session_set_clock(struct session *s, int64_t utc_minus_mono_us, uint8_t clock);
 #endif
