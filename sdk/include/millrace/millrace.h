@@ -1,6 +1,5 @@
+/* millrace.h - publish, subscribe, ask and serve through the Millrace agent of this machine. */
 /** @file
- * millrace.h - publish, subscribe, ask and serve through the Millrace agent of this machine.
- *
  * libc is all it needs; C99 and C++11; no signals, no atexit, no thread unless you ask for one. A guide with examples
  * is docs/api.md; why it is as it is, and the calls agreed for later versions: docs/decisions/0003-public-api.md.
  *
