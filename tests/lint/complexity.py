@@ -70,8 +70,10 @@ def main():
         return
     worse = [f"{name} is {now[name]:g}, ratchet.txt allows {limit:g}" for name, limit in allowed.items() if now[name] > limit]
     if worse:
-        print("\nlongest:", *sorted(rows, key=lambda r: -r[1])[:8], sep="\n  ")
-        print("most complex:", *sorted(rows, key=lambda r: -r[2])[:8], sep="\n  ")
+        for row in sorted(rows, key=lambda r: -r[1])[:8]:
+            print(f"{row[3]}: {row[1]} lines")
+        for row in sorted(rows, key=lambda r: -r[2])[:8]:
+            print(f"{row[3]}: cyclomatic complexity {row[2]}")
     house.finish(worse)
 
 

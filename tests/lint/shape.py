@@ -9,7 +9,7 @@ ASK = 500
 def opening_problem(path, text):
     """What is wrong with the beginning of a source or script, or None."""
     body = text[1:] if text and text[0].startswith("#!") else text
-    first = " ".join(body[:2]) if body and body[0].strip() in ("/*", "/**", '"""') else (body or [""])[0]
+    first = " ".join(body[:2]) if body and body[0].strip() in ("/*", "/**", "/** @file", '"""') else (body or [""])[0]
     marks = {".c": "/*", ".h": "/*", ".cc": "/*", ".proto": "//"}
     wanted = (marks[path.suffix],) if path.suffix in marks else ("#", '"""')
     if not first.startswith(wanted) or len(first.strip('#/*" .')) < 10:
