@@ -43,7 +43,8 @@ static void the_current_member_may_go_during_a_walk(void **state)
         list_push_back(&head, &members[i].link);
     }
     struct list *at, *after;
-    LIST_EACH(at, after, &head) {
+    LIST_EACH(at, after, &head)
+    {
         if (container_of(at, struct member, link)->value % 2 == 0)
             list_remove(at);
     }

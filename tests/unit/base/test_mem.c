@@ -112,12 +112,9 @@ static void all_memory_comes_through_the_hook(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(outstanding_counts_blocks_not_calls),
-        cmocka_unit_test(size_zero_is_a_block_too),
-        cmocka_unit_test(a_product_beyond_size_t_is_out_of_memory),
-        cmocka_unit_test(strndup_ends_its_copy),
-        cmocka_unit_test(exactly_the_nth_allocation_fails),
-        cmocka_unit_test(a_failed_strndup_leaves_nothing),
+        cmocka_unit_test(outstanding_counts_blocks_not_calls),      cmocka_unit_test(size_zero_is_a_block_too),
+        cmocka_unit_test(a_product_beyond_size_t_is_out_of_memory), cmocka_unit_test(strndup_ends_its_copy),
+        cmocka_unit_test(exactly_the_nth_allocation_fails),         cmocka_unit_test(a_failed_strndup_leaves_nothing),
         cmocka_unit_test(all_memory_comes_through_the_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,11 +25,11 @@ static void every_code_has_a_text_of_its_own(void **state)
 static void the_class_follows_the_ranges_of_the_public_header(void **state)
 {
     (void)state;
-#define X(code, text, class)                                                 \
-    assert_int_equal(rc_class_of(code), (code) == MR_OK ? RC_DONE            \
-                                        : (code) < 20   ? RC_RETRY           \
-                                        : (code) < 40   ? RC_CALLER          \
-                                        : (code) < 60   ? RC_UNSURE          \
+#define X(code, text, class)                                                                                           \
+    assert_int_equal(rc_class_of(code), (code) == MR_OK ? RC_DONE                                                      \
+                                        : (code) < 20   ? RC_RETRY                                                     \
+                                        : (code) < 40   ? RC_CALLER                                                    \
+                                        : (code) < 60   ? RC_UNSURE                                                    \
                                                         : RC_FINISHED);
     RC_LIST(X)
 #undef X
