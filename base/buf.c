@@ -28,7 +28,7 @@ void buf_clear(struct buf *buf)
 /* Moves the content to the start of its memory. */
 static void close_gap(struct buf *buf)
 {
-    if (buf->gap == 0)
+    if (!buf->data || buf->gap == 0)
         return;
     uint8_t *start = buf->data - buf->gap;
     memmove(start, buf->data, buf->len);

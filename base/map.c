@@ -95,6 +95,7 @@ static void index_add(struct map *map, uint32_t number)
 /* Closes the holes among the entries and indexes them anew. */
 static void rebuild(struct map *map)
 {
+    assert(map->index && map->entries);
     uint32_t live = 0;
     memset(map->index, 0, ((size_t)map->index_mask + 1) * sizeof map->index[0]);
     for (uint32_t i = 0; i < map->used; i++) {
@@ -150,6 +151,7 @@ static enum mr_rc put(struct map *map, const struct wanted *wanted, void *value,
         enum mr_rc rc = make_room(map);
         if (rc)
             return rc;
+        assert(map->entries);
         entry = &map->entries[map->used];
         entry->hash = wanted->hash;
         index_add(map, map->used++);

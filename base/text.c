@@ -139,7 +139,7 @@ enum mr_rc text_unhex(const char *text, size_t text_len, void *ret, size_t len)
             return MR_INVALID;
     uint8_t *out = ret;
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
+        out[i] = (uint8_t)(digit_of(text[2 * i]) * 16 + digit_of(text[2 * i + 1]));
     return MR_OK;
 }
 
