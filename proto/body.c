@@ -146,12 +146,12 @@ enum mr_rc body_check(const uint8_t *data, size_t len)
     return take_body(data, len, &body);
 }
 
-/* Bytes at which an element of the type must be aligned to be read through a pointer. */
-static size_t alignment_of(uint32_t type)
+/* Can the elements not be read through a pointer where they stand? */
+static bool is_misaligned(const struct mr_value *v)
 {
-    if (type == MR_F64_ARRAY)
-        return __alignof__(double);
-    return type == MR_F32_ARRAY ? __alignof__(float) : 1;
+    if (v->type == MR_F64_ARRAY)
+        return v->len && (uintptr_t)v->as.ptr % __alignof__(double);
+    return v->type == MR_F32_ARRAY && v->len && (uintptr_t)v->as.ptr % __alignof__(float);
 }
 
 enum mr_rc body_read(const uint8_t *data, size_t len, struct body *ret, struct buf *scratch)
@@ -161,7 +161,7 @@ enum mr_rc body_read(const uint8_t *data, size_t len, struct body *ret, struct b
 
     if (rc)
         return rc;
-    if (body.has_value && (uintptr_t)body.value.as.ptr % alignment_of(body.value.type)) {
+    if (is_misaligned(&body.value)) {
         buf_clear(scratch);
         rc = buf_append(scratch, body.value.as.ptr, body.value.len);
         if (rc)

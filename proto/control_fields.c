@@ -384,8 +384,11 @@ size_t fields_entry_size(const ProtobufCMessage *wire)
 enum mr_rc fields_append(struct buf *out, unsigned number, const ProtobufCMessage *wire)
 {
     size_t len = protobuf_c_message_get_packed_size(wire);
-    enum mr_rc rc = buf_reserve(out, number ? 1 + wire_varint_size(len) + len : len);
 
+    if (!len && !number)
+        return MR_OK; /* a message of defaults is no bytes */
+
+    enum mr_rc rc = buf_reserve(out, number ? 1 + wire_varint_size(len) + len : len);
     if (rc)
         return rc;
 
