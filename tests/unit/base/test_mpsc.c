@@ -123,7 +123,7 @@ static void records_are_whole_wherever_they_wrap(void **state)
     mpsc_free(queue);
 }
 
-enum { WRITERS = 4, RECORDS = 20000 };
+enum { WRITERS = 4, RECORDS = 5000 };
 
 struct writer {
     struct mpsc *queue;

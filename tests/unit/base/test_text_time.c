@@ -89,19 +89,20 @@ static void what_does_not_exist_is_refused(void **state)
     }
 }
 
-/* Every day of 0000 to 9999, against the arithmetic of libc. */
-static void every_day_agrees_with_libc(void **state)
+/* Each day of 400 years, after which the calendar repeats, against the arithmetic of libc. */
+static void every_day_of_an_era_agrees_with_libc(void **state)
 {
     (void)state;
-    for (int64_t us = first_us; us <= last_us; us += INT64_C(86400000000)) {
+    const int64_t day_us = INT64_C(86400000000);
+    for (int64_t us = -50000 * day_us; us <= 100000 * day_us; us += day_us) {
         time_t s = us / 1000000;
         struct tm tm;
         char expected[64];
         char out[TEXT_TIME_SIZE];
         assert_non_null(gmtime_r(&s, &tm));
         text_format_time(out, us);
-        assert_int_not_equal(strftime(expected, sizeof expected, "-%m-%dT00:00:00.000000Z", &tm), 0);
-        assert_string_equal(out + 4, expected);
+        assert_int_not_equal(strftime(expected, sizeof expected, "%Y-%m-%dT00:00:00.000000Z", &tm), 0);
+        assert_string_equal(out, expected);
         int64_t back;
         assert_int_equal(text_parse_time(out, &back), MR_OK);
         assert_true(back == us);
@@ -125,7 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_written_with_microseconds), cmocka_unit_test(every_form_of_rfc_3339_is_read),
-        cmocka_unit_test(what_does_not_exist_is_refused),      cmocka_unit_test(every_day_agrees_with_libc),
+        cmocka_unit_test(what_does_not_exist_is_refused),      cmocka_unit_test(every_day_of_an_era_agrees_with_libc),
         cmocka_unit_test(any_time_comes_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
