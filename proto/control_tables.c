@@ -112,8 +112,7 @@ const struct message topic_message = TABLE(millrace__v1__topic__descriptor, topi
 
 #define WIRE Millrace__V1__Publisher
 #define PLAIN struct session_publisher
-static const struct field publisher_fields[] = {ID(id), TEXT(identity, identity, 1, CONTROL_NAME_MAX_BYTES),
-                                                NAME(part, part)};
+static const struct field publisher_fields[] = {ID(id), NAME(identity, identity), NAME(part, part)};
 const struct message publisher_message = TABLE(millrace__v1__publisher__descriptor, publisher_fields);
 #undef WIRE
 #undef PLAIN
@@ -150,7 +149,7 @@ static const struct field open_topic_fields[] = {
     ANY(cookie, cookie),
     TEXT(topic, topic, 0, TOPIC_MAX_BYTES),
     OPTIONAL(tag, tag, tag_message),
-    BOOL(close, close),
+    ANY(publisher, publisher),
 };
 const struct message open_topic_message = TABLE(millrace__v1__open_topic__descriptor, open_topic_fields);
 #undef WIRE

@@ -65,11 +65,11 @@ struct session_open {
     uint32_t cookie;
     const char *topic;
     const struct session_tag *tag; /* NULL: raw topic; .topic is ignored */
-    bool close;
+    uint32_t publisher;            /* the app's device the tag belongs to; 0: the app itself */
 };
 struct session_opened {
-    uint32_t cookie, id; /* id 0: refused */
-    enum mr_rc rc;
+    uint32_t cookie, id; /* id 0: not a topic, or no room for it */
+    enum mr_rc rc;       /* may the app publish there; requests are judged when made */
     const char *reason, *text;
 };
 struct session_birth {
