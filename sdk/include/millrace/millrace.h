@@ -8,6 +8,7 @@
  *   own thread. Calls marked [RT] may then come from any thread, all others on the handle and its objects only from
  *   callbacks (a program that wants both opens two handles). With mr_options.rt_poll_us set, [RT] calls make no system
  *   call, take no lock and allocate nothing, so a control loop may use them. Calls marked [any thread] are always free.
+ *   A handle does not survive fork(): the child opens its own.
  * - opening: Works with no agent and no broker there, mr_get_state() tells. What is opened, subscribed and served is
  *   asked for again whenever the agent comes back. Memory stays within mr_options.max_bytes.
  * - waiting: Only calls with a wait_ms wait, in ms: 0 = do not wait, -1 = no limit, less is MR_INVALID. Calls that wait
