@@ -27,29 +27,40 @@ static bool may_stay(uint32_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_:@", (int)c));
 }
 
+/* What stands in the label for a character that may not stay; '\0' for one that may. */
+static char replacement(uint32_t c, bool is_path, bool is_first)
+{
+    if (may_stay(c))
+        return '\0';
+    if (is_first) /* no level "." */
+        return '_';
+    if (is_path)
+        return c == '/' || c == '.' ? '.' : '_';
+    return c == '.' ? '\0' : '_';
+}
+
 /* Writes at most LABEL_MAX - 1 bytes and says whether the name can be told from the label. */
 static bool clean(const char *name, size_t len, char out[LABEL_MAX])
 {
+    bool is_path = len > 0 && name[0] == '/';
     bool exact = true;
     size_t n = 0;
-    bool is_path = len > 0 && name[0] == '/';
     for (size_t i = is_path ? 1 : 0, step; i < len; i += step) {
-        uint32_t c = 0;
+        uint32_t c = 0; /* a byte that is no character: NUL, which may not stay either */
         step = text_decode(name + i, len - i, &c);
-        bool stays = step > 0 && (may_stay(c) || (c == '.' && !is_path));
-        if (step == 0)
-            step = 1;
-        size_t width = stays ? step : 1;
-        if (n + width >= LABEL_MAX) {
+        char other = replacement(c, is_path, n == 0);
+        step = step > 0 ? step : 1;
+        if (n + step >= LABEL_MAX) {
             exact = false;
             break;
         }
-        if (stays)
-            memcpy(out + n, name + i, width);
-        else
-            out[n] = (is_path && (c == '/' || c == '.')) ? '.' : '_';
-        exact = exact && (stays || (is_path && c == '/'));
-        n += width;
+        if (other == '\0') {
+            memcpy(out + n, name + i, step);
+            n += step;
+        } else {
+            out[n++] = other;
+            exact = exact && (c == ' ' || (c == '/' && other == '.'));
+        }
     }
     out[n] = '\0';
     return exact && n > 0 && !(is_path && label_same(out, "root"));

@@ -7,9 +7,9 @@
 
 enum { LABEL_MAX = 48 /* bytes, NUL included */ };
 
-/* Writes the label of the name, always the same for the same name. Letters of every script, digits and "-_.:@~" stay;
- * a leading '/' goes, any other becomes '.'; a mount point "/" is "root"; anything else becomes '_'. Where that lost
- * something, so that another name might give the same, "~" and eight hex digits of the name's hash follow. */
+/* Writes the label of the name, always the same for the same name. Letters of every script, digits and "-_.:@" stay; a
+ * blank becomes '_'. Of a path, the leading '/' goes and any other becomes '.'; the path "/" is "root". Anything else
+ * becomes '_' and is a loss, as is the end of a long name: then "~" and eight hex digits of the name's hash follow. */
 void label_make(const char *name, size_t len, char out[LABEL_MAX]);
 
 /* As label_make, but always with the hash of `key`: for a label that another thing holds already. */

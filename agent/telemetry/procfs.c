@@ -211,8 +211,8 @@ bool procfs_mount(struct words line, struct procfs_mount *ret)
 
 bool procfs_mount_is_local(const struct procfs_mount *mount)
 {
-    static const char *const types[] = {"ext2", "ext3", "ext4", "xfs",   "btrfs", "f2fs",     "vfat",   "exfat",
-                                        "ntfs", "ntfs3", "jfs", "nilfs2", "zfs",  "bcachefs", "ubifs", "jffs2"};
+    static const char *const types[] = {"ext2", "ext3",  "ext4", "xfs",    "btrfs", "f2fs",     "vfat",  "exfat",
+                                        "ntfs", "ntfs3", "jfs",  "nilfs2", "zfs",   "bcachefs", "ubifs", "jffs2"};
     /* A container's mounts of single files of the host, such as /etc/hosts. */
     static const char *const system[] = {"/proc/", "/sys/", "/dev/", "/etc/", "/run/", "/snap/"};
     struct words point = words_of(mount->point, strlen(mount->point));

@@ -45,21 +45,21 @@ bool procfs_number(struct words line, struct procfs_number *ret);
 
 /* /proc/loadavg. */
 struct procfs_load {
-    double avg[3]; /* over 1, 5 and 15 minutes */
+    double avg[3];           /* over 1, 5 and 15 minutes */
     uint64_t running, total; /* threads */
 };
 bool procfs_load(struct words line, struct procfs_load *ret);
 
 /* "some avg10=1.23 …" of /proc/pressure. */
 struct procfs_pressure {
-    bool full; /* all tasks were stalled, not only some */
+    bool full;    /* all tasks were stalled, not only some */
     double avg10; /* percent of the last ten seconds */
 };
 bool procfs_pressure(struct words line, struct procfs_pressure *ret);
 
 /* A line of /proc/diskstats. */
 struct procfs_disk {
-    struct words name; /* borrowed from the line */
+    struct words name;                                     /* borrowed from the line */
     uint64_t reads, read_sectors, writes, written_sectors; /* sectors are of 512 bytes on every device */
     uint64_t busy_ms;
 };

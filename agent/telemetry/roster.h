@@ -20,8 +20,8 @@ enum roster_state { ROSTER_FREE, ROSTER_HERE, ROSTER_AWAY };
 
 struct roster_place {
     enum roster_state state;
-    bool seen;          /* since roster_begin() */
-    int64_t last_ns;    /* when it was last here */
+    bool seen;       /* since roster_begin() */
+    int64_t last_ns; /* when it was last here */
     char key[ROSTER_KEY_MAX];
     char label[LABEL_MAX];
 };

@@ -75,8 +75,7 @@ static void collect_one(struct disks *disks, const struct source_env *env, const
     size_t place;
     /* A slot without a medium, or a device nothing has ever used, says nothing. */
     bool admit = tick->discover && now->reads + now->writes > 0 && procfs_disk_is_whole(now->name);
-    enum roster_meeting meeting =
-        roster_meet(&disks->roster, now->name, now->name, admit, tick->now_ns, &place);
+    enum roster_meeting meeting = roster_meet(&disks->roster, now->name, now->name, admit, tick->now_ns, &place);
     if (meeting == ROSTER_REFUSED)
         return;
     if (meeting != ROSTER_KNOWN)

@@ -9,8 +9,8 @@ enum { TAG_UPTIME, TAG_BOOT_ID, TAG_PROCS, TAG_FDS, TAGS };
 static const struct tag_def defs[TAGS] = {
     [TAG_UPTIME] = {"uptime", "s", "Time since the machine started", 0, NAN},
     [TAG_BOOT_ID] = {"boot_id", "", "Drawn by the kernel at each start of the machine", NAN, NAN},
-    [TAG_PROCS] = {"procs", "1", "Processes", 0, NAN},
-    [TAG_FDS] = {"fds", "1", "Open files of all processes", 0, NAN},
+    [TAG_PROCS] = {"procs", "", "Processes", 0, NAN},
+    [TAG_FDS] = {"fds", "", "Open files of all processes", 0, NAN},
 };
 
 struct host {

@@ -8,11 +8,11 @@
 enum { TAG_LOAD_1, TAG_LOAD_5, TAG_LOAD_15, TAG_RUNNING, TAG_THREADS, TAGS };
 
 static const struct tag_def defs[TAGS] = {
-    [TAG_LOAD_1] = {"1", "1", "Threads that ran or waited for CPU or disk, mean of 1 minute", 0, NAN},
-    [TAG_LOAD_5] = {"5", "1", "Threads that ran or waited for CPU or disk, mean of 5 minutes", 0, NAN},
-    [TAG_LOAD_15] = {"15", "1", "Threads that ran or waited for CPU or disk, mean of 15 minutes", 0, NAN},
-    [TAG_RUNNING] = {"running", "1", "Threads that run or could run now", 0, NAN},
-    [TAG_THREADS] = {"threads", "1", "Threads of all processes", 0, NAN},
+    [TAG_LOAD_1] = {"1", "", "Threads that ran or waited for CPU or disk, mean of 1 minute", 0, NAN},
+    [TAG_LOAD_5] = {"5", "", "Threads that ran or waited for CPU or disk, mean of 5 minutes", 0, NAN},
+    [TAG_LOAD_15] = {"15", "", "Threads that ran or waited for CPU or disk, mean of 15 minutes", 0, NAN},
+    [TAG_RUNNING] = {"running", "", "Threads that run or could run now", 0, NAN},
+    [TAG_THREADS] = {"threads", "", "Threads of all processes", 0, NAN},
 };
 
 struct load {

@@ -36,9 +36,8 @@ static const struct tag_def defs[TAGS] = {
 };
 
 static const char *const keys[TAG_AS_READ] = {
-    [TAG_TOTAL] = "MemTotal",       [TAG_FREE] = "MemFree",         [TAG_AVAILABLE] = "MemAvailable",
-    [TAG_CACHED] = "Cached",        [TAG_DIRTY] = "Dirty",          [TAG_SWAP_TOTAL] = "SwapTotal",
-    [TAG_SWAP_FREE] = "SwapFree",
+    [TAG_TOTAL] = "MemTotal", [TAG_FREE] = "MemFree",         [TAG_AVAILABLE] = "MemAvailable", [TAG_CACHED] = "Cached",
+    [TAG_DIRTY] = "Dirty",    [TAG_SWAP_TOTAL] = "SwapTotal", [TAG_SWAP_FREE] = "SwapFree",
 };
 
 struct memory {

@@ -23,7 +23,7 @@ enum { DEVICE_MAX = 24 /* "4294967295:4294967295" and a NUL */ };
 
 struct mounts {
     struct procfile mountinfo;
-    struct roster roster; /* keyed by mount point */
+    struct roster roster;        /* keyed by mount point */
     char (*devices)[DEVICE_MAX]; /* of each place: one filesystem is shown once, however often it is mounted */
     size_t first;
 };

@@ -105,16 +105,15 @@ static void collect_rates(struct nets *nets, const struct source_env *env, const
 {
     size_t place;
     bool admit = tick->discover && procfs_net_is_outer(now->name);
-    enum roster_meeting meeting =
-        roster_meet(&nets->roster, now->name, now->name, admit, tick->now_ns, &place);
+    enum roster_meeting meeting = roster_meet(&nets->roster, now->name, now->name, admit, tick->now_ns, &place);
     if (meeting == ROSTER_REFUSED)
         return;
     if (meeting != ROSTER_KNOWN)
         begin(nets, env, place, meeting == ROSTER_NEW);
     const uint64_t counts[RATES] = {
-        [TAG_RX] = now->rx.bytes,          [TAG_TX] = now->tx.bytes,          [TAG_RX_PACKETS] = now->rx.packets,
+        [TAG_RX] = now->rx.bytes,           [TAG_TX] = now->tx.bytes,         [TAG_RX_PACKETS] = now->rx.packets,
         [TAG_TX_PACKETS] = now->tx.packets, [TAG_RX_ERRORS] = now->rx.errors, [TAG_TX_ERRORS] = now->tx.errors,
-        [TAG_RX_DROPS] = now->rx.drops,    [TAG_TX_DROPS] = now->tx.drops,
+        [TAG_RX_DROPS] = now->rx.drops,     [TAG_TX_DROPS] = now->tx.drops,
     };
     for (size_t i = 0; i < RATES; i++) {
         double rate;

@@ -12,7 +12,7 @@ enum { TAG_CPU, TAG_RSS_ANON, TAG_FDS, TAGS };
 static const struct tag_def defs[TAGS] = {
     [TAG_CPU] = {"cpu", "%", "CPU time of the agent; 100 is one CPU", 0, NAN},
     [TAG_RSS_ANON] = {"rss_anon", "MiB", "Memory of the agent that is no file's", 0, NAN},
-    [TAG_FDS] = {"fds", "1", "Open files of the agent", 0, NAN},
+    [TAG_FDS] = {"fds", "", "Open files of the agent", 0, NAN},
 };
 
 static const double MOST_NS = 1e13; /* CPU time per second; more than any machine has CPUs */

@@ -1,6 +1,7 @@
 /* source_temps.c - temperatures: thermal zones and hwmon sensors of /sys/class. */
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent/telemetry/roster.h"
 #include "agent/telemetry/source.h"
@@ -10,13 +11,13 @@
 /* Zones, chips and inputs are looked for by number, which gives the same order, and so the same labels, at each start. */
 enum { ZONES_MAX = 64, CHIPS_MAX = 32, INPUTS_MAX = 40, SENSOR_NAME_MAX = 2 * LABEL_MAX };
 
-static const struct tag_def def = {"temp", "Cel", "Temperature", -273.15, NAN};
+static const struct tag_def def = {"", "Cel", "Temperature", -273.15, NAN};
 
 static const double HOTTEST = 1000; /* °C; what drivers of broken sensors tell is above it */
 
 struct temps {
-    struct roster roster;      /* keyed by path below /sys/class */
-    struct procfile *inputs;   /* of each place */
+    struct roster roster;    /* keyed by path below /sys/class */
+    struct procfile *inputs; /* of each place */
     size_t first;
 };
 
@@ -61,8 +62,7 @@ static void meet(struct temps *temps, const struct source_env *env, const char *
 {
     size_t place;
     char where[LABEL_MAX + 8];
-    enum roster_meeting meeting =
-        roster_meet(&temps->roster, text_of(path), text_of(name), true, now_ns, &place);
+    enum roster_meeting meeting = roster_meet(&temps->roster, text_of(path), text_of(name), true, now_ns, &place);
     if (meeting == ROSTER_KNOWN || meeting == ROSTER_REFUSED)
         return;
     procfile_fini(&temps->inputs[place]);
@@ -104,12 +104,22 @@ static void discover_chip(struct temps *temps, const struct source_env *env, uns
     }
 }
 
+/* Most virtual machines have neither class: one question instead of a hundred. */
+static bool has_class(const struct source_env *env, const char *name)
+{
+    char path[PROCFILE_ROOT_MAX + 32];
+    snprintf(path, sizeof path, "%s/class/%s", env->conf->sys_root, name);
+    return access(path, F_OK) == 0;
+}
+
 static void discover(struct temps *temps, const struct source_env *env, int64_t now_ns)
 {
     char path[64], name[LABEL_MAX];
     roster_begin(&temps->roster);
-    discover_zones(temps, env, now_ns);
-    for (unsigned chip = 0; chip < CHIPS_MAX; chip++) {
+    if (has_class(env, "thermal"))
+        discover_zones(temps, env, now_ns);
+    unsigned chips = has_class(env, "hwmon") ? CHIPS_MAX : 0;
+    for (unsigned chip = 0; chip < chips; chip++) {
         snprintf(path, sizeof path, "hwmon/hwmon%u/name", chip);
         if (read_line(env, path, name, sizeof name))
             discover_chip(temps, env, chip, name, now_ns);

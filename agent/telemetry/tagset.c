@@ -34,7 +34,7 @@ void tagset_define(struct tagset *set, size_t index, const char *where, const st
     struct tag *tag = &set->tags[index];
     *tag = (struct tag){.def = def, .stale_ms = tag->stale_ms, .first = true};
     /* Fits: a where is at most two short levels and a label, and the name is ours. */
-    int len = snprintf(tag->name, sizeof tag->name, "%s/%s", where, def->name);
+    int len = snprintf(tag->name, sizeof tag->name, "%s%s%s", where, def->name[0] == '\0' ? "" : "/", def->name);
     (void)len;
 }
 

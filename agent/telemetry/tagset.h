@@ -17,7 +17,7 @@ enum {
 
 /* What is the same for every tag of a kind; static. */
 struct tag_def {
-    const char *name; /* last levels of the topic: "busy", "core/0" */
+    const char *name; /* last level of the topic, "busy"; "" = what it is about is all of the topic */
     const char *unit;
     const char *description;
     double low, high; /* NaN = no such end */
@@ -49,7 +49,8 @@ void tagset_fini(struct tagset *set);
 /* Adds n absent tags without a name; *ret_first is the index of the first. MR_NO_MEMORY: nothing changed. */
 MUST enum mr_rc tagset_reserve(struct tagset *set, size_t n, uint32_t stale_ms, size_t *ret_first, struct err *err);
 
-/* Gives the tag a name, "where/def->name", and makes it absent again. def is borrowed for ever. */
+/* Gives the tag a name, "where/def->name", and makes it absent again. where is copied, at most two levels of ours and a
+ * label; def is borrowed for ever. */
 void tagset_define(struct tagset *set, size_t index, const char *where, const struct tag_def *def);
 
 /* A value was read: it is Good. A number that is no number is lost with BadSensorFailure. */

@@ -16,8 +16,8 @@ enum {
 };
 
 static const struct source *const sources[] = {
-    &source_cpu,   &source_memory, &source_load,  &source_pressure, &source_mounts, &source_disks,
-    &source_nets,  &source_temps,  &source_host,  &source_clock,    &source_self,
+    &source_cpu,  &source_memory, &source_load, &source_pressure, &source_mounts, &source_disks,
+    &source_nets, &source_temps,  &source_host, &source_clock,    &source_self,
 };
 enum { SOURCES = COUNT_OF(sources) };
 

@@ -25,12 +25,12 @@ struct telemetry_conf {
     const char *sys_root;                   /* default "/sys" */
     const char *fs_root;                    /* put before mount points, for an agent in a container; default "" */
     int (*read_clock)(struct timex *clock); /* default adjtimex(), which only reads when clock->modes is 0 */
-    uint32_t interval_ms;                   /* default 10,000, at least 100; slow values have a longer one of their own */
-    bool per_core;                          /* also one value for each CPU */
-    size_t max_cores;                       /* default 32, at most 1,024 */
-    size_t max_disks;                       /* mounts, and likewise block devices; default 16, at most 256 */
-    size_t max_nets;                        /* default 16, at most 256 */
-    size_t max_temps;                       /* default 32, at most 256 */
+    uint32_t interval_ms; /* default 10,000, at least 100; slow values have a longer one of their own */
+    bool per_core;        /* also one value for each CPU */
+    size_t max_cores;     /* default 32, at most 1,024 */
+    size_t max_disks;     /* mounts, and likewise block devices; default 16, at most 256 */
+    size_t max_nets;      /* default 16, at most 256 */
+    size_t max_temps;     /* default 32, at most 256 */
 };
 
 /* One value; everything in it is borrowed until the callback returns, except `description` and `unit`: static. */
@@ -38,7 +38,7 @@ struct telemetry_value {
     uint32_t index;          /* < telemetry_max_tags(); stays with the tag, so that ids can be cached by it */
     bool first;              /* the index is new, or now belongs to another name: forget what was cached for it */
     const char *name;        /* relative topic, "cpu/busy"; obeys the topic grammar, at most 128 bytes */
-    const char *unit;        /* "%", "GiB", "MiB", "B/s", "1/s", "s", "us", "Cel", "1"; "" for flags and words */
+    const char *unit;        /* "%", "GiB", "MiB", "B/s", "1/s", "s", "us", "Cel"; "" for counts, flags and words */
     const char *description; /* one line of English */
     struct mr_value value;   /* MR_F64, MR_BOOL or MR_STRING (at most 63 bytes) */
     uint32_t status;         /* OPC UA StatusCode, 0 = Good */
