@@ -35,6 +35,7 @@ clang-format
 clang-tidy
 codespell
 cppcheck
+doxygen
 g++
 gcovr
 libclang-rt-dev
