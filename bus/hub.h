@@ -4,7 +4,7 @@
  * connection is a port. An edge feeds frames in and pumps frames out:
  *     hub_input(hub, port, frame, len)      for each frame received
  *     hub_take(hub, port)                   while its link can take more, after on_output or when it turns writable
- *     hub_close(hub, port, clean)           when its connection is gone
+ *     hub_close(hub, port)                  when its connection is gone
  *     hub_turn_end(hub)                     at the end of every loop turn: closes gathered frames, calls on_output
  *     hub_tick(hub)                         at hub_deadline(hub)
  * Callbacks run inside these calls; from inside one an edge may only note the port for later. */
@@ -21,6 +21,18 @@ enum port_kind {
     PORT_AGENT   /* broker: an agent (we are the server) */
 };
 
+/* What an operator should see; the program logs it under an id of its own. */
+enum hub_notice {
+    HUB_NOTICE_PORT_UP,      /* a session is up */
+    HUB_NOTICE_PORT_DOWN,    /* a session ended, why */
+    HUB_NOTICE_DENIED,       /* rights refused something, once per port and topic */
+    HUB_NOTICE_CONFLICT,     /* two live identities write one topic */
+    HUB_NOTICE_SLOT_REFUSED, /* no slot for a last value: one identity too many, or the table is full */
+    HUB_NOTICE_UNIT_UNKNOWN, /* a unit passed as it is, once per tag */
+    HUB_NOTICE_DUPLICATE,    /* the same identity came twice, or a birth was rolled back */
+    HUB_NOTICE_COUNT
+};
+
 struct hub;
 struct hub_events {
     /* the port has frames to take */
@@ -31,8 +43,7 @@ struct hub_events {
     void (*on_uplink)(void *user, const struct session_welcome *welcome);
     /* uplink: the broker wants a birth above `floor`; persist it, hub_set_birth(), connect again */
     void (*on_birth_floor)(void *user, uint64_t floor);
-    /* something an operator should see; id is a fixed event id of docs/events.md */
-    void (*on_event)(void *user, int level, const char *id, const char *text);
+    void (*on_notice)(void *user, enum hub_notice notice, const char *text);
 };
 
 struct hub_conf {
@@ -40,9 +51,9 @@ struct hub_conf {
     const char *name;            /* agent or broker name; copied */
     const char *identity, *path; /* agent: until a Welcome says otherwise; broker: its own name and "$broker/<name>" */
     uint64_t birth;              /* agent: birth epoch, persisted + 1 by the caller; broker: drawn */
-    uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots;
-    size_t max_queued_bytes;   /* outbound per port */
-    uint32_t ping_ms, dead_ms; /* 0: limits.h */
+    uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots; /* each at least 1 */
+    size_t max_queued_bytes;                                                      /* outbound per port */
+    uint32_t ping_ms, dead_ms;                                                    /* 0: limits.h */
     const struct clock *clock;
     const struct rand_source *rand;
     const struct rights *rights;
@@ -63,7 +74,7 @@ MUST enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t
 MUST enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err);
 MUST enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len);
 struct blob *hub_take(struct hub *h, uint32_t port);
-void hub_close(struct hub *h, uint32_t port, bool clean); /* frees the port; its number may be reused */
+void hub_close(struct hub *h, uint32_t port); /* the connection is gone: frees the port, whose number may be reused */
 void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms); /* end it from here */
 void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retry_ms);
 void hub_turn_end(struct hub *h);

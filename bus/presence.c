@@ -130,6 +130,12 @@ enum mr_rc presence_death(struct presence *p, const struct session_death *death,
     return MR_OK;
 }
 
+void presence_forget(struct presence *p, uint32_t publisher)
+{
+    if (publisher < p->lives_cap)
+        p->lives[publisher].life = (struct life){.reason = ""};
+}
+
 const struct life *presence_get(const struct presence *p, uint32_t publisher)
 {
     if (publisher >= p->lives_cap || p->lives[publisher].life.publisher == 0)

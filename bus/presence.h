@@ -27,6 +27,8 @@ MUST enum mr_rc presence_birth(struct presence *p, uint32_t publisher, uint64_t 
                                enum presence_result *ret);
 MUST enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
                                enum presence_result *ret);
+/* Nothing is known of it any more: an agent that lost its broker cannot say who lives elsewhere. Its tags stay. */
+void presence_forget(struct presence *p, uint32_t publisher);
 const struct life *presence_get(const struct presence *p, uint32_t publisher); /* NULL: never heard of */
 bool presence_lives_in(const struct presence *p, uint32_t publisher,
                        uint64_t birth);                                       /* fresh: alive in that very birth */

@@ -1,0 +1,535 @@
+/* hub.c - hubs and ports come and go, turns end, clocks tick. The way of a record is in hub_record.c. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/hub_private.h"
+#include "proto/limits.h"
+
+enum {
+    CALLS_MAX = 65536,
+    CALLS_PER_PORT = 1024,
+    TAGS_PER_SLOT = 2,        /* definitions outlive slots a while */
+    PUBLISHERS_PER_PORT = 64, /* apps and devices of one machine, on the average */
+    PUBLISHERS_LEAST = 4096,
+    SWEEP_NS = 1000 * 1000 * 1000, /* expired calls and tombstones */
+    NOTICE_MAX = 768,
+    SCRATCH_MAX = VALUE_MAX_BYTES + 1024
+};
+
+static const int64_t tombstone_ns = (int64_t)TOMBSTONE_DAYS * 24 * 3600 * 1000000000;
+
+/* -- hubs -- */
+static enum mr_rc copy_text(char **ret, const char *text)
+{
+    *ret = mem_strndup(text, strlen(text));
+    return *ret ? MR_OK : MR_NO_MEMORY;
+}
+
+static enum mr_rc copy_texts(struct hub *h, const struct hub_conf *conf)
+{
+    enum mr_rc rc = copy_text(&h->name, conf->name);
+    if (!rc)
+        rc = copy_text(&h->identity, conf->identity);
+    if (!rc)
+        rc = copy_text(&h->path, conf->path);
+    return rc;
+}
+
+static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
+{
+    uint64_t seed = rand_u64(conf->rand);
+    uint32_t max_publishers = PUBLISHERS_LEAST + conf->max_ports * PUBLISHERS_PER_PORT;
+    const struct names_limits names = {.max_topics = conf->max_topics, .max_publishers = max_publishers};
+    const struct lastval_limits slots = {
+        .max_slots = conf->max_slots, .max_slots_per_topic = SLOTS_PER_TOPIC, .tombstone_ns = tombstone_ns};
+    const struct hash_key key = {seed, 7}, id_key = {seed, 8};
+    map_init(&h->upstreams, conf->max_filters, &key);
+    map64_init(&h->upstream_by_id, conf->max_filters, &id_key);
+    enum mr_rc rc = names_new(&h->names, &names, seed);
+    if (!rc)
+        rc = route_new(&h->route, h->names, conf->max_filters, seed);
+    if (!rc)
+        rc = lastval_new(&h->lastval, &slots, h->names);
+    if (!rc)
+        rc = presence_new(&h->presence, h->names, conf->max_slots * TAGS_PER_SLOT, seed);
+    if (!rc)
+        rc = calls_new(&h->calls, CALLS_MAX, CALLS_PER_PORT, seed);
+    if (!rc)
+        rc = names_publisher(h->names, h->identity, "", &h->self);
+    return rc;
+}
+
+/* The process itself lives from now on; its link number in its own table is always 0: the wire's comes with hub_connect. */
+static enum mr_rc be_born(struct hub *h)
+{
+    enum presence_result ignored;
+    return presence_birth(h->presence, h->self, h->birth, 0, hub_now_us(h), &ignored);
+}
+
+enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *err)
+{
+    struct hub *h = mem_calloc(1, sizeof *h);
+    if (!h) {
+        err_set(err, "%s", rc_text(MR_NO_MEMORY));
+        return MR_NO_MEMORY;
+    }
+    h->kind = conf->kind;
+    h->birth = conf->birth;
+    h->max_filters_per_port = conf->max_filters_per_port;
+    h->max_queued_bytes = conf->max_queued_bytes;
+    h->ping_ms = conf->ping_ms;
+    h->dead_ms = conf->dead_ms;
+    h->clock = *conf->clock;
+    h->rand = conf->rand;
+    h->rights = conf->rights;
+    h->events = conf->events;
+    h->user = conf->user;
+    h->max_ports = conf->max_ports;
+    h->nonce = rand_u64(conf->rand);
+    h->isolated_since_us = conf->kind == HUB_AGENT ? hub_now_us(h) : 0;
+    h->tags_epoch = 1;
+    h->next_tick_ns = INT64_MAX;
+    h->next_sweep_ns = hub_now_ns(h) + SWEEP_NS;
+    list_init(&h->dirty);
+    list_init(&h->walking);
+    buf_init(&h->scratch, SCRATCH_MAX);
+    h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
+    enum mr_rc rc = h->ports ? copy_texts(h, conf) : MR_NO_MEMORY;
+    if (!rc)
+        rc = new_tables(h, conf);
+    if (!rc)
+        rc = be_born(h);
+    if (rc) {
+        err_set(err, "%s: %s", conf->name, rc_text(rc));
+        hub_free(h);
+        return rc;
+    }
+    *ret = h;
+    return MR_OK;
+}
+
+static void free_port(struct port *p);
+
+static void free_services(struct hub *h)
+{
+    while (h->services) {
+        struct own_service *s = h->services;
+        h->services = s->next;
+        mem_free(s);
+    }
+}
+
+void hub_free(struct hub *h)
+{
+    if (!h)
+        return;
+    for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
+        free_port(h->ports[i]);
+    mem_free(h->ports);
+    free_services(h);
+    hub_upstreams_free(h);
+    map64_fini(&h->upstream_by_id);
+    map_fini(&h->upstreams);
+    calls_free(h->calls);
+    presence_free(h->presence);
+    lastval_free(h->lastval);
+    route_free(h->route);
+    names_free(h->names);
+    buf_fini(&h->scratch);
+    mem_free(h->seen);
+    mem_free(h->name);
+    mem_free(h->identity);
+    mem_free(h->path);
+    mem_free(h);
+}
+
+void hub_set_birth(struct hub *h, uint64_t birth)
+{
+    h->birth = birth;
+    h->link = 0;
+    h->seq = 0;
+    hub_must(NULL, be_born(h));
+}
+
+void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...)
+{
+    char text[NOTICE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    h->events->on_notice(h->user, notice, text);
+}
+
+/* -- ports -- */
+static struct port *port_at(const struct hub *h, uint32_t number)
+{
+    return number >= 1 && number <= h->max_ports ? h->ports[number] : NULL;
+}
+
+static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry_ms)
+{
+    struct port *p = user;
+    p->is_over = true;
+    p->ended_clean = rc == MR_OK;
+    p->hub->events->on_over(p->hub->user, p->number, rc, reason, retry_ms);
+}
+
+static void on_dropped(void *user, enum lane lane, uint64_t records)
+{
+    struct port *p = user;
+    p->hub->dropped += records;
+    if (lane == LANE_LIVE)
+        hub_resync(p);
+}
+
+static void on_clock(void *user, int64_t offset_us, int64_t error_us, uint8_t clock)
+{
+    struct port *p = user;
+    p->clock_offset_us = offset_us;
+    p->clock_error_us = error_us;
+    p->clock = clock;
+}
+
+static void on_state(void *user, const struct session_state *state)
+{
+    struct port *p = user;
+    p->hub->isolated_since_us = state->isolated_since_us;
+    hub_state_changed(p->hub);
+}
+
+static void on_error(void *user, enum mr_rc rc, const char *reason, uint32_t topic, uint32_t retry_ms)
+{
+    struct port *p = user;
+    (void)topic;
+    (void)retry_ms;
+    hub_notice(p->hub, HUB_NOTICE_DENIED, "%s: %s (%s)", p->address, reason, rc_text(rc));
+}
+
+static void on_topic(void *user, const struct session_topic *topic)
+{
+    struct port *p = user;
+    uint32_t id;
+    enum mr_rc rc = p->kind == PORT_APP ? MR_MISUSE : names_topic(p->hub->names, topic->text, strlen(topic->text), &id);
+    if (!rc)
+        rc = idmap_set(&p->topic_of, topic->id, id);
+    if (rc)
+        hub_end_port(p, rc, "cannot take the topic it announced");
+}
+
+static bool may_speak_for(const struct port *p, const char *identity)
+{
+    return p->kind == PORT_UPLINK || strcmp(identity, p->identity) == 0;
+}
+
+/* An app names its devices (identity left empty), an agent what lives on it, a broker anybody. */
+static void on_publisher(void *user, const struct session_publisher *publisher)
+{
+    struct port *p = user;
+    const char *identity = p->kind == PORT_APP && !*publisher->identity ? p->identity : publisher->identity;
+    uint32_t id;
+    enum mr_rc rc =
+        may_speak_for(p, identity) ? names_publisher(p->hub->names, identity, publisher->part, &id) : MR_DENIED;
+    if (!rc)
+        rc = idmap_set(&p->publisher_of, publisher->id, id);
+    if (rc)
+        hub_end_port(p, rc, "may not speak for the publisher it announced");
+}
+
+const struct session_events hub_session_events = {
+    .on_hello = hub_on_hello,
+    .on_welcome = hub_on_welcome,
+    .on_end = on_end,
+    .on_state = on_state,
+    .on_topic = on_topic,
+    .on_publisher = on_publisher,
+    .on_open = hub_on_open,
+    .on_birth = hub_on_birth,
+    .on_death = hub_on_death,
+    .on_interest = hub_on_interest,
+    .on_interest_version = hub_on_interest_version,
+    .on_interest_refused = hub_on_interest_refused,
+    .on_interest_acked = hub_on_interest_acked,
+    .on_snapshot_end = hub_on_snapshot_end,
+    .on_loss = hub_on_loss,
+    .on_batch = hub_on_batch,
+    .on_error = on_error,
+    .on_clock = on_clock,
+    .on_dropped = on_dropped,
+};
+
+static void free_port(struct port *p)
+{
+    if (!p)
+        return;
+    session_free(p->session);
+    list_remove(&p->in_dirty);
+    hub_drop_entries(p);
+    idmap_fini(&p->topic_of);
+    idmap_fini(&p->publisher_of);
+    idmap_fini(&p->may);
+    idmap_fini(&p->told_topics);
+    idmap_fini(&p->told_publishers);
+    map64_fini(&p->told_tags);
+    mem_free(p->identity);
+    mem_free(p->path);
+    mem_free(p->address);
+    mem_free(p->part);
+    mem_free(p);
+}
+
+static enum mr_rc fill_port(struct port *p, const struct port_peer *peer)
+{
+    enum mr_rc rc = copy_text(&p->identity, peer->identity);
+    if (!rc)
+        rc = copy_text(&p->path, peer->path);
+    if (!rc)
+        rc = copy_text(&p->address, peer->address);
+    if (!rc)
+        rc = copy_text(&p->part, "");
+    if (!rc)
+        rc = names_publisher(p->hub->names, peer->identity, "", &p->owner);
+    p->publisher = p->owner;
+    return rc;
+}
+
+static enum mr_rc open_session(struct port *p, struct err *err)
+{
+    struct hub *h = p->hub;
+    const struct session_conf conf = {
+        .role = p->kind == PORT_UPLINK ? SESSION_CLIENT : SESSION_SERVER,
+        .hello = {.kind = PEER_KIND_AGENT,
+                  .name = h->name,
+                  .nonce = h->nonce,
+                  .birth = h->birth,
+                  .link = h->link,
+                  .next_seq = h->seq + 1,
+                  .clock = CLOCK_UNKNOWN},
+        .max_queued_bytes = h->max_queued_bytes,
+        .ping_ms = h->ping_ms,
+        .dead_ms = h->dead_ms,
+        .rand = h->rand,
+        .events = &hub_session_events,
+        .user = p,
+    };
+    return session_new(&p->session, &conf, hub_now_ns(h), err);
+}
+
+static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct port **ret, struct err *err)
+{
+    uint32_t number = 1;
+    while (number <= h->max_ports && h->ports[number])
+        number++;
+    if (number > h->max_ports) {
+        err_set(err, "%s: %u sessions are open already, which is the limit", h->name, h->max_ports);
+        return MR_TOO_BIG;
+    }
+    struct port *p = mem_calloc(1, sizeof *p);
+    if (!p)
+        return MR_NO_MEMORY;
+    const struct hash_key key = {h->nonce, number};
+    p->hub = h;
+    p->number = number;
+    p->kind = peer->kind;
+    p->since_us = hub_now_us(h);
+    list_init(&p->in_dirty);
+    list_init(&p->entries);
+    map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
+    enum mr_rc rc = fill_port(p, peer);
+    if (!rc)
+        rc = open_session(p, err);
+    if (rc) {
+        free_port(p);
+        return rc;
+    }
+    h->ports[number] = p;
+    h->n_ports++;
+    hub_mark(p);
+    *ret = p;
+    return MR_OK;
+}
+
+enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret_port, struct err *err)
+{
+    struct port *p;
+    enum mr_rc rc = open_port(h, peer, &p, err);
+    if (!rc)
+        *ret_port = p->number;
+    return rc;
+}
+
+enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err)
+{
+    const struct port_peer peer = {.kind = PORT_UPLINK, .identity = h->identity, .path = h->path, .address = broker};
+    h->link++;
+    struct port *p;
+    enum mr_rc rc = open_port(h, &peer, &p, err);
+    if (rc)
+        return rc;
+    h->uplink = p;
+    *ret_port = p->number;
+    return MR_OK;
+}
+
+void hub_close(struct hub *h, uint32_t port)
+{
+    struct port *p = port_at(h, port);
+    if (!p)
+        return;
+    p->is_over = true;
+    h->ports[port] = NULL;
+    h->n_ports--;
+    route_remove_port(h->route, port);
+    hub_port_calls_end(p);
+    hub_port_died(p);
+    free_port(p);
+}
+
+void hub_end_port(struct port *p, enum mr_rc rc, const char *reason)
+{
+    if (p->is_over)
+        return;
+    p->is_over = true;
+    session_bye(p->session, rc, reason, 0);
+    hub_mark(p);
+    p->hub->events->on_over(p->hub->user, p->number, rc, reason, 0);
+}
+
+void hub_must(struct port *p, enum mr_rc rc)
+{
+    if (rc && p && rc != MR_CLOSED)
+        hub_end_port(p, rc, rc_text(rc));
+}
+
+void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms)
+{
+    struct port *p = port_at(h, port);
+    if (!p || p->is_over)
+        return;
+    p->is_over = true;
+    p->ended_clean = rc == MR_OK;
+    session_bye(p->session, rc, reason, retry_ms);
+    hub_mark(p);
+}
+
+void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retry_ms)
+{
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        hub_bye(h, i, rc, reason, retry_ms);
+}
+
+/* -- frames and turns -- */
+void hub_mark(struct port *p)
+{
+    if (!list_is_linked(&p->in_dirty))
+        list_push_back(&p->hub->dirty, &p->in_dirty);
+}
+
+enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len)
+{
+    struct port *p = port_at(h, port);
+    if (!p || p->is_over)
+        return MR_CLOSED;
+    enum mr_rc rc = session_input(p->session, frame, len, hub_now_ns(h));
+    hub_mark(p);
+    return rc;
+}
+
+struct blob *hub_take(struct hub *h, uint32_t port)
+{
+    struct port *p = port_at(h, port);
+    return p ? session_take(p->session, hub_now_ns(h)) : NULL;
+}
+
+void hub_turn_end(struct hub *h)
+{
+    hub_interest_turn(h);
+    for (struct list *at; (at = list_take_first(&h->dirty));) {
+        struct port *p = container_of(at, struct port, in_dirty);
+        session_flush(p->session);
+        int64_t deadline = session_deadline(p->session);
+        if (deadline < h->next_tick_ns)
+            h->next_tick_ns = deadline;
+        if (session_has_output(p->session))
+            h->events->on_output(h->user, p->number);
+    }
+}
+
+static void sweep(struct hub *h, int64_t now)
+{
+    calls_expire(h->calls, now);
+    lastval_expire(h->lastval, now);
+    h->next_sweep_ns = now + SWEEP_NS;
+}
+
+void hub_tick(struct hub *h)
+{
+    int64_t now = hub_now_ns(h), next = INT64_MAX;
+    for (uint32_t i = 1; i <= h->max_ports; i++) {
+        struct port *p = h->ports[i];
+        if (!p)
+            continue;
+        if (session_deadline(p->session) <= now) {
+            session_tick(p->session, now);
+            hub_mark(p);
+        }
+        int64_t deadline = session_deadline(p->session);
+        next = deadline < next ? deadline : next;
+    }
+    h->next_tick_ns = next;
+    if (h->next_sweep_ns <= now)
+        sweep(h, now);
+}
+
+int64_t hub_deadline(const struct hub *h)
+{
+    return h->next_tick_ns < h->next_sweep_ns ? h->next_tick_ns : h->next_sweep_ns;
+}
+
+/* -- views -- */
+struct names *hub_names(struct hub *h)
+{
+    return h->names;
+}
+
+struct presence *hub_presence(struct hub *h)
+{
+    return h->presence;
+}
+
+void hub_get_stats(const struct hub *h, struct hub_stats *ret)
+{
+    *ret = (struct hub_stats){.records_in = h->records_in,
+                              .records_out = h->records_out,
+                              .dropped = h->dropped,
+                              .refused = h->refused,
+                              .ports = h->n_ports,
+                              .topics = names_topic_count(h->names),
+                              .slots = (uint32_t)lastval_count(h->lastval),
+                              .filters = route_filter_count(h->route),
+                              .isolated_since_us = h->isolated_since_us,
+                              .broker = hub_has_uplink(h) ? h->uplink->address : ""};
+}
+
+bool hub_get_port(const struct hub *h, uint32_t port, struct port_stats *ret)
+{
+    const struct port *p = port_at(h, port);
+    if (!p)
+        return false;
+    *ret = (struct port_stats){.kind = p->kind,
+                               .identity = p->identity,
+                               .part = p->part,
+                               .address = p->address,
+                               .since_us = p->since_us,
+                               .clock_offset_us = p->clock_offset_us,
+                               .clock_error_us = p->clock_error_us,
+                               .clock = p->clock};
+    session_get_stats(p->session, &ret->session);
+    return true;
+}
+
+uint32_t hub_max_port(const struct hub *h)
+{
+    return h->max_ports;
+}

@@ -1,0 +1,436 @@
+/* hub_life.c - sessions begin and end; who lives, what is stale because of it, and what may be lost. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/hub_private.h"
+
+/* OPC UA UncertainNoCommunicationLastUsableValue: what the tags of a dead publisher deserve. */
+static const uint32_t status_of_the_dead = 0x408F0000;
+
+bool hub_is_fresh(const struct hub *h, const struct slot *slot)
+{
+    return presence_lives_in(h->presence, slot->publisher, slot->head.birth);
+}
+
+/* -- what peers are told -- */
+static struct session_state state_of(const struct hub *h)
+{
+    return (struct session_state){.cluster_up = h->kind == HUB_BROKER || hub_has_uplink(h),
+                                  .isolated_since_us = h->isolated_since_us,
+                                  .broker = h->kind == HUB_BROKER ? h->name
+                                            : hub_has_uplink(h)   ? h->uplink->address
+                                                                  : ""};
+}
+
+void hub_state_changed(struct hub *h)
+{
+    const struct session_state state = state_of(h);
+    for (uint32_t i = 1; i <= h->max_ports; i++) {
+        struct port *p = h->ports[i];
+        if (!p || p->kind != PORT_APP || !p->is_welcome || p->is_over)
+            continue;
+        hub_must(p, session_state(p->session, &state));
+        hub_mark(p);
+    }
+}
+
+/* Apps learn of staleness slot by slot: the same version again, with STALE set or cleared. */
+static void show_staleness(struct hub *h, uint32_t publisher)
+{
+    uint64_t cursor = 0;
+    if (h->kind != HUB_AGENT)
+        return;
+    for (const struct slot *slot; (slot = lastval_walk(h->lastval, &cursor));) {
+        if (slot->publisher != publisher && slot->owner != publisher)
+            continue;
+        struct route_ports to = route_subscribers(h->route, slot->topic);
+        for (size_t i = 0; i < to.n; i++)
+            if (h->ports[to.port[i]])
+                hub_put_slot(h->ports[to.port[i]], slot, 0);
+    }
+}
+
+void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from)
+{
+    for (uint32_t i = 1; i <= h->max_ports; i++) {
+        struct port *p = h->ports[i];
+        if (p && p != from && p->is_welcome && !p->is_over)
+            hub_tell_life(p, publisher);
+    }
+    if (hub_has_uplink(h) && names_get_publisher(h->names, publisher)->owner == h->self)
+        hub_tell_publisher(h->uplink, publisher);
+    show_staleness(h, publisher);
+}
+
+/* In the place of what is missing for apps; ahead of everything towards agents and brokers. */
+static void tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss)
+{
+    for (uint32_t i = 1; i <= h->max_ports; i++) {
+        struct port *p = h->ports[i];
+        if (!p || p == from || p->is_over || !p->is_welcome || !route_port_has_interest(h->route, i))
+            continue;
+        if (loss->publisher)
+            hub_tell_publisher(p, loss->publisher);
+        hub_must(p, session_loss(p->session, p->kind == PORT_APP ? LANE_LIVE : LANE_CONTROL, loss));
+        hub_mark(p);
+    }
+}
+
+/* -- births and deaths of publishers -- */
+static void be_born(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth, uint32_t link,
+                    int64_t since_us)
+{
+    enum presence_result result = PRESENCE_OLD;
+    if (presence_birth(h->presence, publisher, birth, link, since_us, &result) == MR_OK && result == PRESENCE_CHANGED)
+        hub_life_changed(h, publisher, from);
+}
+
+static void die(struct hub *h, const struct port *from, const struct session_death *death)
+{
+    enum presence_result result = PRESENCE_OLD;
+    if (presence_death(h->presence, death, hub_now_us(h), &result) == MR_OK && result == PRESENCE_CHANGED)
+        hub_life_changed(h, death->publisher, from);
+}
+
+/* The life a peer may speak of: an app of its devices, an agent of what is on it, a broker of anybody but us. */
+static uint32_t life_meant(const struct port *p, uint32_t id)
+{
+    uint32_t publisher = hub_publisher_meant(p, id);
+    const struct publisher *who = names_get_publisher(p->hub->names, publisher);
+    bool is_ours = who && who->owner == p->hub->self;
+    return who && is_ours == (p->kind == PORT_APP) ? publisher : 0;
+}
+
+void hub_on_birth(void *user, const struct session_birth *birth)
+{
+    struct port *p = user;
+    struct hub *h = p->hub;
+    uint32_t publisher = life_meant(p, birth->publisher);
+    if (!publisher)
+        return;
+    if (p->kind == PORT_APP)
+        be_born(h, p, publisher, h->birth, 0, hub_now_us(h));
+    else if (p->kind == PORT_AGENT)
+        be_born(h, p, publisher, p->birth, p->link, birth->since_us);
+    else
+        be_born(h, p, publisher, birth->birth, birth->link, birth->since_us);
+    for (size_t i = 0; i < birth->n_tags; i++) {
+        struct session_tag def = birth->tags[i];
+        def.topic = hub_topic_meant(p, def.topic);
+        if (def.topic)
+            hub_must(p, hub_set_tag(h, publisher, &def));
+    }
+}
+
+void hub_on_death(void *user, const struct session_death *death)
+{
+    struct port *p = user;
+    struct hub *h = p->hub;
+    struct session_death ours = *death;
+    ours.publisher = life_meant(p, death->publisher);
+    if (!ours.publisher || (p->kind == PORT_APP && ours.publisher == p->publisher))
+        return;
+    if (p->kind == PORT_APP) {
+        ours.birth = h->birth;
+        ours.link = 0;
+    } else if (p->kind == PORT_AGENT) {
+        ours.birth = p->birth;
+        ours.link = p->link;
+    }
+    die(h, p, &ours);
+}
+
+void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
+{
+    struct port *p = user;
+    struct session_loss ours = *loss;
+    (void)lane;
+    ours.publisher = loss->publisher ? hub_publisher_meant(p, loss->publisher) : 0;
+    if (loss->publisher &&
+        (!ours.publisher || names_get_publisher(p->hub->names, ours.publisher)->owner == p->hub->self))
+        return;
+    tell_loss(p->hub, p, &ours);
+}
+
+/* -- Hello -- */
+static void welcome(struct port *p, uint64_t birth_floor)
+{
+    struct hub *h = p->hub;
+    uint64_t session = rand_u64(h->rand);
+    const struct session_welcome said = {.session = session ? session : 1,
+                                         .identity = p->identity,
+                                         .path = p->path,
+                                         .server = h->name,
+                                         .nonce = h->nonce,
+                                         .birth_floor = birth_floor,
+                                         .inbox = p->inbox,
+                                         .state = state_of(h)};
+    p->is_welcome = birth_floor == 0;
+    hub_must(p, session_welcome(p->session, &said, hub_now_ns(h)));
+    if (p->is_welcome)
+        hub_notice(h, HUB_NOTICE_PORT_UP, "%s: %s%s%s", p->address, p->identity, *p->part ? "/" : "", p->part);
+}
+
+static bool is_app_name(const char *name)
+{
+    return *name && !strpbrk(name, "/+#") && *name != '$';
+}
+
+static enum mr_rc name_app(struct port *p, const char *name)
+{
+    struct hub *h = p->hub;
+    char inbox[TOPIC_MAX_BYTES + 1];
+    char *part = mem_strndup(name, strlen(name));
+    if (!part)
+        return MR_NO_MEMORY;
+    mem_free(p->part);
+    p->part = part;
+    snprintf(inbox, sizeof inbox, "$inbox/%s/%u", p->identity, p->number);
+    enum mr_rc rc = names_publisher(h->names, p->identity, part, &p->publisher);
+    if (!rc)
+        rc = names_topic(h->names, inbox, strlen(inbox), &p->inbox);
+    return rc;
+}
+
+static void hello_of_app(struct port *p, const struct session_hello *hello)
+{
+    if (hello->kind != PEER_KIND_APP || !is_app_name(hello->name)) {
+        hub_end_port(p, MR_INVALID, "an app's name is 1 to 128 bytes without '/', '+', '#' and a leading '$'");
+        return;
+    }
+    enum mr_rc rc = name_app(p, hello->name);
+    if (rc) {
+        hub_end_port(p, rc, rc_text(rc));
+        return;
+    }
+    welcome(p, 0);
+    hub_tell_topic(p, p->inbox);
+    be_born(p->hub, NULL, p->publisher, p->hub->birth, 0, p->since_us);
+}
+
+/* What the Hello says was numbered since the last record seen of this identity never came. */
+static void tell_gap(struct port *p, const struct session_hello *hello)
+{
+    struct hub *h = p->hub;
+    struct seen *seen = hub_seen(h, p->owner);
+    if (!seen) {
+        hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
+        return;
+    }
+    uint64_t last = hello->next_seq ? hello->next_seq - 1 : 0;
+    struct session_loss loss = {
+        .publisher = p->owner, .link = hello->link, .via = "", .birth = hello->birth, .cause = MR_LINK};
+    if (seen->birth == hello->birth && last > seen->seq) {
+        loss.first = seen->seq + 1;
+        loss.last = last;
+        loss.count = last - seen->seq;
+        tell_loss(h, p, &loss);
+    } else if (seen->birth == 0 && hello->link > 1) {
+        loss.last = last; /* how much of it came, who knows: we were not there */
+        tell_loss(h, p, &loss);
+    }
+    *seen = (struct seen){.birth = hello->birth, .link = hello->link, .seq = last};
+}
+
+/* An agent whose old connection is not known dead yet comes again: the newer link is the true one. */
+static void replace_older(struct port *p)
+{
+    struct hub *h = p->hub;
+    for (uint32_t i = 1; i <= h->max_ports; i++) {
+        struct port *older = h->ports[i];
+        if (!older || older == p || older->owner != p->owner || older->kind != PORT_AGENT || older->is_over)
+            continue;
+        older->is_replaced = true;
+        hub_end_port(older, MR_FENCED, "a newer session of the same identity took its place");
+    }
+}
+
+static void hello_of_agent(struct port *p, const struct session_hello *hello)
+{
+    struct hub *h = p->hub;
+    char reason[512];
+    const struct life *life = presence_get(h->presence, p->owner);
+    if (hello->kind != PEER_KIND_AGENT || strcmp(hello->name, p->identity) != 0) {
+        snprintf(reason, sizeof reason, "this key belongs to '%s', not to '%s': mend 'name' in agent.yaml, or the key",
+                 p->identity, hello->name);
+        hub_end_port(p, MR_DENIED, reason);
+        return;
+    }
+    if (life && hello->birth < life->birth) {
+        hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' came with an earlier birth than is known; it must be born again",
+                   p->address, p->identity);
+        welcome(p, life->birth);
+        return;
+    }
+    if (life && hello->birth == life->birth && hello->link <= life->link) {
+        hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' came twice with one link number", p->address, p->identity);
+        hub_end_port(p, MR_FENCED, "the same birth and link number came before: is this machine a copy of another?");
+        return;
+    }
+    p->birth = hello->birth;
+    p->link = hello->link;
+    replace_older(p);
+    tell_gap(p, hello);
+    welcome(p, 0);
+    be_born(h, p, p->owner, hello->birth, hello->link, hub_now_us(h));
+}
+
+void hub_on_hello(void *user, const struct session_hello *hello)
+{
+    struct port *p = user;
+    if (p->kind == PORT_APP)
+        hello_of_app(p, hello);
+    else
+        hello_of_agent(p, hello);
+}
+
+/* -- the agent's uplink -- */
+static void path_changed(struct hub *h, const char *path)
+{
+    char *copy = mem_strndup(path, strlen(path));
+    if (!copy) {
+        hub_end_port(h->uplink, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
+        return;
+    }
+    mem_free(h->path);
+    h->path = copy;
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        if (h->ports[i] && h->ports[i]->kind == PORT_APP)
+            hub_end_port(h->ports[i], MR_CLOSED, "the path of this machine changed: topics under './' are others now");
+}
+
+static void tell_own_lives(struct hub *h)
+{
+    uint32_t cursor = 0;
+    hub_tell_publisher(h->uplink, h->self);
+    for (const struct life *life; (life = presence_walk(h->presence, &cursor));)
+        if (life->alive && names_get_publisher(h->names, life->publisher)->owner == h->self)
+            hub_tell_publisher(h->uplink, life->publisher);
+}
+
+void hub_on_welcome(void *user, const struct session_welcome *said)
+{
+    struct port *p = user;
+    struct hub *h = p->hub;
+    if (said->birth_floor) {
+        h->events->on_birth_floor(h->user, said->birth_floor);
+        return;
+    }
+    if (strcmp(said->identity, h->identity) != 0) {
+        hub_end_port(p, MR_DENIED, "the broker knows this key under another name");
+        return;
+    }
+    p->is_welcome = true;
+    if (strcmp(said->path, h->path) != 0)
+        path_changed(h, said->path);
+    h->isolated_since_us = 0;
+    h->had_broker = true;
+    h->is_offering = true;
+    h->offer_cursor = 0;
+    tell_own_lives(h);
+    hub_upstreams_begin(h);
+    hub_state_changed(h);
+    h->events->on_uplink(h->user, said);
+}
+
+/* Everything that reaches us from elsewhere may be missing from here on: said before anything else is delivered. */
+static void tell_span(struct hub *h)
+{
+    const struct session_loss loss = {.via = h->name, .cause = MR_LINK};
+    tell_loss(h, NULL, &loss);
+}
+
+void hub_close_span(struct hub *h)
+{
+    if (!h->is_span_open)
+        return;
+    h->is_span_open = false;
+    tell_span(h);
+}
+
+static void uplink_died(struct port *p)
+{
+    struct hub *h = p->hub;
+    h->uplink = NULL;
+    if (!p->is_welcome)
+        return;
+    h->isolated_since_us = hub_now_us(h);
+    h->is_offering = false;
+    h->is_span_open = true;
+    tell_span(h);
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(h->presence, &cursor));) {
+        uint32_t publisher = life->publisher;
+        if (names_get_publisher(h->names, publisher)->owner == h->self)
+            continue;
+        presence_forget(h->presence, publisher);
+        hub_life_changed(h, publisher, p);
+    }
+    hub_upstreams_end(h);
+    hub_state_changed(h);
+}
+
+/* -- ends of others -- */
+static bool another_port_speaks_for(const struct port *p, uint32_t publisher)
+{
+    const struct hub *h = p->hub;
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        if (h->ports[i] && h->ports[i] != p && h->ports[i]->publisher == publisher)
+            return true;
+    return false;
+}
+
+static void publisher_died(struct port *p, uint32_t publisher, uint64_t birth, uint32_t link)
+{
+    const struct session_death death = {.publisher = publisher,
+                                        .link = link,
+                                        .status = status_of_the_dead,
+                                        .birth = birth,
+                                        .reason = p->ended_clean ? "closed" : "its connection broke"};
+    die(p->hub, p, &death);
+}
+
+static void app_died(struct port *p)
+{
+    struct hub *h = p->hub;
+    if (!another_port_speaks_for(p, p->publisher))
+        publisher_died(p, p->publisher, h->birth, 0);
+    for (uint32_t page = 0; page < p->publisher_of.n; page++)
+        for (uint32_t i = 0; p->publisher_of.page[page] && i < IDMAP_PAGE; i++)
+            if (p->publisher_of.page[page][i])
+                publisher_died(p, (uint32_t)p->publisher_of.page[page][i], h->birth, 0);
+}
+
+static void agent_died(struct port *p)
+{
+    struct hub *h = p->hub;
+    if (p->is_replaced)
+        return;
+    if (!p->ended_clean) {
+        const struct seen *seen = hub_seen(h, p->owner);
+        const struct session_loss loss = {.publisher = p->owner,
+                                          .link = p->link,
+                                          .via = "",
+                                          .birth = p->birth,
+                                          .first = seen ? seen->seq + 1 : 0,
+                                          .cause = MR_LINK};
+        tell_loss(h, p, &loss);
+    }
+    publisher_died(p, p->owner, p->birth, p->link);
+}
+
+void hub_port_died(struct port *p)
+{
+    if (p->kind == PORT_UPLINK) {
+        uplink_died(p);
+        return;
+    }
+    if (!p->is_welcome)
+        return;
+    hub_notice(p->hub, HUB_NOTICE_PORT_DOWN, "%s: %s%s%s %s", p->address, p->identity, *p->part ? "/" : "", p->part,
+               p->ended_clean ? "closed" : "its connection broke");
+    if (p->kind == PORT_APP)
+        app_died(p);
+    else
+        agent_died(p);
+}

@@ -1,0 +1,212 @@
+/* hub_private.h - what the files of the hub share, and nobody else includes.
+ *
+ *   hub.c           birth and end of hubs and ports, the turn, the clock's ticks, views
+ *   hub_port.c      telling a peer names and lives before they are used, and putting records on its lanes
+ *   hub_record.c    the way of a record: ids, rights, number, last value, route
+ *   hub_interest.c  entries of interest, the merged entries towards the broker, snapshots
+ *   hub_life.c      Hello and Welcome, births, deaths, losses, staleness
+ *   hub_open.c      an app asks for a topic's id; tag definitions
+ *   hub_call.c      requests and answers
+ *   hub_own.c       what the process itself publishes and serves */
+#ifndef BUS_HUB_PRIVATE_H
+#define BUS_HUB_PRIVATE_H
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "bus/calls.h"
+#include "bus/hub.h"
+#include "bus/idmap.h"
+#include "bus/lastval.h"
+#include "bus/route.h"
+#include "proto/session.h"
+
+/* The highest number seen of a publishing identity. */
+struct seen {
+    uint64_t birth, seq;
+    uint32_t link;
+};
+
+/* What a port may do with a topic, kept beside its id: asked of rights once. */
+enum may { MAY_KNOWN = 1, MAY_PUBLISH = 2, MAY_REQUEST = 4, MAY_USE_ID = 8, MAY_REFUSAL_TOLD = 16 };
+
+/* Where an entry of interest stands:
+ *     WAITING -> (broker has it in force, its snapshot is here, or there is no broker) -> WALKING -> SETTLED
+ *     SETTLED -> (a queue dropped a kept record) -> WALKING again, without a SNAPSHOT_END */
+enum entry_state { ENTRY_WAITING, ENTRY_WALKING, ENTRY_SETTLED };
+
+/* An agent's interest in one filter towards its broker, on behalf of all its apps' equal entries. */
+struct upstream {
+    char *key; /* kind and filter */
+    size_t key_len;
+    uint32_t id, refs;
+    enum interest_kind kind;
+    uint64_t version;        /* of the uplink's interest that contains it; 0 = not handed on */
+    bool acked, is_complete; /* by the broker: in force; its snapshot has ended */
+};
+
+/* One entry of a port's interest. */
+struct entry {
+    struct list in_port, in_walk;
+    struct port *port;
+    uint32_t id;
+    enum interest_kind kind;
+    enum entry_state state;
+    bool wants_snapshot, is_resync;
+    struct upstream *upstream; /* NULL in a broker */
+    uint64_t cursor;           /* of lastval_walk */
+    size_t filter_len;
+    char filter[];
+};
+
+struct port {
+    struct hub *hub;
+    uint32_t number;
+    enum port_kind kind;
+    struct session *session;
+    char *identity, *path, *address, *part;
+    uint32_t owner, publisher; /* ids of (identity, "") and (identity, part) */
+    uint64_t birth;            /* PORT_AGENT: of its Hello */
+    uint32_t link;
+    uint32_t inbox; /* PORT_APP: topic id */
+    int64_t since_us;
+    bool is_dirty, is_over, is_welcome, ended_clean, is_replaced;
+    struct list in_dirty;
+    struct idmap topic_of, publisher_of; /* peer's id -> ours */
+    struct idmap may;                    /* our topic id -> enum may */
+    struct idmap told_topics;            /* our topic id -> publisher << 32 | tags epoch last told with it */
+    struct idmap told_publishers;        /* our publisher id -> 1 */
+    struct map64 told_tags;              /* publisher << 32 | topic -> struct tag's version as pointer-sized number */
+    struct list entries;
+    uint32_t n_entries;
+    uint64_t version_pending; /* interest version to acknowledge, 0 = none */
+    int64_t clock_offset_us, clock_error_us;
+    uint8_t clock;
+};
+
+struct own_service {
+    struct own_service *next;
+    uint32_t topic;
+    hub_serve_fn *fn;
+    void *user;
+};
+
+struct hub {
+    enum hub_kind kind;
+    char *name, *identity, *path;
+    uint32_t self; /* publisher id of (identity, "") */
+    uint64_t birth, nonce;
+    uint32_t link;
+    uint64_t seq; /* live number of the last record this agent accepted */
+    uint32_t max_filters_per_port;
+    size_t max_queued_bytes;
+    uint32_t ping_ms, dead_ms;
+    struct clock clock;
+    const struct rand_source *rand;
+    const struct rights *rights;
+    const struct hub_events *events;
+    void *user;
+
+    struct port **ports; /* by number, [0] unused */
+    uint32_t max_ports, n_ports;
+    struct port *uplink;
+    int64_t isolated_since_us;
+    bool had_broker, is_span_open; /* agent: a loss was opened by the uplink's end and waits for its close */
+
+    struct names *names;
+    struct route *route;
+    struct lastval *lastval;
+    struct presence *presence;
+    struct calls *calls;
+    struct own_service *services;
+    struct seen *seen; /* by owner's publisher id */
+    uint32_t seen_cap;
+    struct map upstreams; /* agent: by kind and filter */
+    struct map64 upstream_by_id;
+    uint32_t next_upstream;
+    uint32_t tags_epoch; /* changes with every tag definition */
+
+    struct list dirty, walking;
+    bool is_offering; /* agent: its own last values are on their way up */
+    uint64_t offer_cursor;
+    bool is_purge_due;  /* an entry left: last values may have lost their last follower */
+    struct buf scratch; /* bodies of own values and answers */
+    int64_t next_tick_ns, next_sweep_ns;
+    uint64_t records_in, records_out, dropped, refused;
+};
+
+extern const struct session_events hub_session_events;
+
+static inline int64_t hub_now_ns(const struct hub *h)
+{
+    return clock_mono_ns(&h->clock);
+}
+static inline int64_t hub_now_us(const struct hub *h)
+{
+    return clock_real_us(&h->clock);
+}
+static inline bool hub_has_uplink(const struct hub *h)
+{
+    return h->uplink && h->uplink->is_welcome && !h->uplink->is_over;
+}
+/* hub.c */
+void hub_mark(struct port *p); /* has something to flush */
+void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) FORMAT_CHECKED(3, 4);
+/* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
+void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);
+/* For results that can only say "no memory" or "the session is over": then ends the port, so that nothing is lost silently. */
+void hub_must(struct port *p, enum mr_rc rc);
+
+/* hub_port.c */
+void hub_put(struct port *p, enum lane lane, const struct batch_head *head, const struct record *record);
+MUST enum mr_rc hub_try_put(struct port *p, enum lane lane, const struct batch_head *head, const struct record *record);
+void hub_tell_publisher(struct port *p, uint32_t publisher);
+void hub_tell_life(struct port *p, uint32_t publisher); /* again, its life having changed */
+void hub_tell_topic(struct port *p, uint32_t topic);
+
+/* hub_record.c */
+void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
+void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record);
+void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *head, struct record *record);
+uint32_t hub_publisher_meant(const struct port *p,
+                             uint32_t id); /* our id of the publisher the peer means, 0 = not announced */
+uint32_t hub_topic_meant(struct port *p,
+                         uint32_t id);            /* our id of the topic the peer means, 0 = it may not use that id */
+uint64_t hub_may(struct port *p, uint32_t topic); /* enum may bits, asked of rights the first time */
+struct seen *hub_seen(struct hub *h, uint32_t owner); /* NULL: no memory */
+
+/* hub_interest.c */
+void hub_on_interest(void *user, const struct session_interest *interest);
+void hub_on_interest_version(void *user, uint64_t version);
+void hub_on_interest_acked(void *user, uint64_t version, bool partial);
+void hub_on_interest_refused(void *user, const struct session_refusal *refusal);
+void hub_on_snapshot_end(void *user, uint32_t interest);
+void hub_drop_entries(struct port *p);
+void hub_upstreams_begin(struct hub *h); /* the uplink is up: hand all on */
+void hub_upstreams_end(struct hub *h);   /* it is gone: nobody waits for it */
+void hub_upstreams_free(struct hub *h);
+void hub_interest_turn(struct hub *h); /* goes on with snapshots, forgets what nobody follows any more */
+void hub_resync(struct port *p);       /* kept records were dropped: walk again when there is room */
+void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
+
+/* hub_life.c */
+void hub_on_hello(void *user, const struct session_hello *hello);
+void hub_on_welcome(void *user, const struct session_welcome *welcome);
+void hub_on_birth(void *user, const struct session_birth *birth);
+void hub_on_death(void *user, const struct session_death *death);
+void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
+void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from); /* tell peers, show staleness */
+void hub_close_span(struct hub *h); /* interest is in force again after a loss of the broker */
+void hub_port_died(struct port *p); /* its publishers die, what it may have lost is told */
+void hub_state_changed(struct hub *h);
+bool hub_is_fresh(const struct hub *h, const struct slot *slot);
+
+/* hub_open.c */
+void hub_on_open(void *user, const struct session_open *open);
+MUST enum mr_rc hub_set_tag(struct hub *h, uint32_t publisher, const struct session_tag *def);
+
+/* hub_call.c */
+void hub_on_request(struct port *from, struct batch_head *head, struct record *record);
+void hub_on_answer(struct port *from, struct batch_head *head, struct record *record);
+void hub_port_calls_end(struct port *p);
+#endif

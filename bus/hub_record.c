@@ -1,0 +1,267 @@
+/* hub_record.c - the way of a record: whose it is, may it, is it new, keep it, who wants it, and up. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/hub_private.h"
+
+/* A source time further ahead of our clock than this is flagged; nothing is ordered by it either way. */
+static const int64_t future_limit_us = 5 * 1000 * 1000;
+
+/* What an app may say of its own record; the rest is for agents and brokers to say. */
+static const uint32_t app_flags = MR_KEEP | MR_CLEAR | MR_BACKFILL | MR_FORCED;
+
+struct seen *hub_seen(struct hub *h, uint32_t owner)
+{
+    if (owner >= h->seen_cap) {
+        uint32_t cap = h->seen_cap ? h->seen_cap : 64;
+        while (cap <= owner)
+            cap *= 2;
+        struct seen *seen = mem_resize(h->seen, cap * sizeof *seen);
+        if (!seen)
+            return NULL;
+        memset(seen + h->seen_cap, 0, (cap - h->seen_cap) * sizeof *seen);
+        h->seen = seen;
+        h->seen_cap = cap;
+    }
+    return &h->seen[owner];
+}
+
+/* -- rights -- */
+uint64_t hub_may(struct port *p, uint32_t topic)
+{
+    uint64_t may = idmap_get(&p->may, topic);
+    if (may & MAY_KNOWN)
+        return may;
+    if (p->kind == PORT_UPLINK) /* the broker has asked already */
+        return MAY_KNOWN | MAY_PUBLISH | MAY_REQUEST | MAY_USE_ID;
+    const struct rights_subject who = {.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+    const char *text = names_topic_text(p->hub->names, topic);
+    may |= MAY_KNOWN;
+    if (rights_check(p->hub->rights, &who, RIGHT_PUBLISH, text, NULL) == MR_OK)
+        may |= MAY_PUBLISH;
+    if (rights_check(p->hub->rights, &who, RIGHT_REQUEST, text, NULL) == MR_OK)
+        may |= MAY_REQUEST;
+    hub_must(p, idmap_set(&p->may, topic, may));
+    return may;
+}
+
+/* Tells the sender why, the first time. */
+static void refuse(struct port *p, uint32_t topic, uint64_t may)
+{
+    p->hub->refused++;
+    if (may & MAY_REFUSAL_TOLD)
+        return;
+    const struct rights_subject who = {.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+    struct err why = {{0}};
+    enum mr_rc rc = rights_check(p->hub->rights, &who, RIGHT_PUBLISH, names_topic_text(p->hub->names, topic), &why);
+    hub_must(p, session_error(p->session, rc, why.text, topic, 0));
+    hub_must(p, idmap_set(&p->may, topic, may | MAY_REFUSAL_TOLD));
+    hub_notice(p->hub, HUB_NOTICE_DENIED, "%s: %s", p->address, why.text);
+}
+
+/* -- whose and which -- */
+static void protocol_broken(struct port *p, const char *what, uint32_t id)
+{
+    char reason[96];
+    snprintf(reason, sizeof reason, "protocol broken: %s %u", what, id);
+    hub_end_port(p, MR_INVALID, reason);
+}
+
+/* Apps use our ids, and only those they opened or were told. */
+uint32_t hub_topic_meant(struct port *p, uint32_t id)
+{
+    if (p->kind != PORT_APP)
+        return (uint32_t)idmap_get(&p->topic_of, id);
+    return idmap_get(&p->may, id) & MAY_USE_ID || idmap_get(&p->told_topics, id) ? id : 0;
+}
+
+uint32_t hub_publisher_meant(const struct port *p, uint32_t id)
+{
+    if (p->kind == PORT_APP && id == 0)
+        return p->publisher;
+    return (uint32_t)idmap_get(&p->publisher_of, id);
+}
+
+/* Makes the peer's batch head ours. False: the session was ended. */
+static bool take_head(struct port *p, struct batch_head *head)
+{
+    struct hub *h = p->hub;
+    uint32_t publisher = hub_publisher_meant(p, head->publisher);
+    if (!publisher) {
+        protocol_broken(p, "records of a publisher that was not announced:", head->publisher);
+        return false;
+    }
+    head->publisher = publisher;
+    if (p->kind == PORT_APP) {
+        head->birth = h->birth;
+        head->link = h->link;
+        head->agent_us = hub_now_us(h);
+        head->broker_us = MR_NO_TIME;
+        head->interest = 0;
+    } else if (p->kind == PORT_AGENT) {
+        bool is_later = head->birth != p->birth ? head->birth > p->birth : head->link > p->link;
+        if (is_later) { /* an earlier one is fine: kept values are offered under the birth that wrote them */
+            protocol_broken(p, "records of a birth or link that is still to come: link", head->link);
+            return false;
+        }
+        head->broker_us = hub_now_us(h);
+    }
+    return true;
+}
+
+/* -- numbers -- */
+static bool is_above(const struct seen *seen, const struct batch_head *head, uint64_t seq)
+{
+    if (head->birth != seen->birth)
+        return head->birth > seen->birth;
+    if (head->link != seen->link)
+        return head->link > seen->link;
+    return seq > seen->seq;
+}
+
+/* Live records are taken once, over all reconnects; false = seen already, or of an older link. */
+static bool is_new(struct hub *h, uint32_t owner, const struct batch_head *head, uint64_t seq)
+{
+    struct seen *seen = hub_seen(h, owner);
+    if (!seen || !is_above(seen, head, seq))
+        return false;
+    *seen = (struct seen){.birth = head->birth, .link = head->link, .seq = seq};
+    return true;
+}
+
+/* -- keep and deliver -- */
+static enum lastval_result keep(struct hub *h, const struct batch_head *head, uint32_t owner,
+                                const struct record *record)
+{
+    enum lastval_result result = LASTVAL_REFUSED;
+    enum mr_rc rc = lastval_put(h->lastval, head, owner, record, hub_now_ns(h), &result);
+    const char *topic = names_topic_text(h->names, record->topic);
+    const char *identity = names_get_publisher(h->names, owner)->identity;
+    if (rc || result == LASTVAL_REFUSED)
+        hub_notice(h, HUB_NOTICE_SLOT_REFUSED, "no last value of '%s' by '%s' is kept: %s", topic, identity,
+                   rc ? rc_text(rc) : "too many identities write it, or the table is full");
+    else if (result == LASTVAL_ANOTHER)
+        hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic", topic,
+                   identity);
+    return result;
+}
+
+static bool is_kept(const struct record *record)
+{
+    return record->flags & (MR_KEEP | MR_CLEAR) && !(record->flags & MR_BACKFILL);
+}
+
+void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record)
+{
+    struct route_ports to = route_subscribers(h->route, record->topic);
+    for (size_t i = 0; i < to.n; i++) {
+        struct port *p = h->ports[to.port[i]];
+        if (p && (p != from || p->kind == PORT_APP))
+            hub_put(p, LANE_LIVE, head, record);
+    }
+}
+
+static void flag_future(const struct hub *h, struct record *record)
+{
+    if (record->source_us != MR_NO_TIME && record->source_us > hub_now_us(h) + future_limit_us)
+        record->flags |= MR_FUTURE;
+}
+
+/* A record of this machine, from an app or from ourselves: numbered here, delivered here, and handed up. */
+void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *head, struct record *record)
+{
+    record->flags &= app_flags;
+    record->seq = ++h->seq;
+    flag_future(h, record);
+    if (is_kept(record))
+        keep(h, head, h->self, record);
+    hub_deliver(h, from, head, record);
+    if (hub_has_uplink(h))
+        hub_put(h->uplink, LANE_LIVE, head, record);
+}
+
+/* A broker's share of a record its agent sent. */
+static void accept_from_agent(struct port *p, const struct batch_head *head, struct record *record)
+{
+    struct hub *h = p->hub;
+    bool is_offered = record->flags & MR_FROM_SNAPSHOT;
+    record->flags &= ~(uint32_t)(MR_FROM_SNAPSHOT | MR_STALE);
+    flag_future(h, record);
+    if (!is_offered && !is_new(h, p->owner, head, record->seq))
+        return;
+    enum lastval_result kept = is_kept(record) ? keep(h, head, p->owner, record) : LASTVAL_TAKEN;
+    /* An offered slot that is newer than ours was lost on its way: subscribers get it now. */
+    if (!is_offered || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER) {
+        record->flags |= is_offered ? MR_FROM_SNAPSHOT : 0;
+        hub_deliver(h, p, head, record);
+    }
+}
+
+/* An agent's share of a record its broker sent. */
+static void accept_from_broker(struct port *p, struct batch_head *head, struct record *record)
+{
+    struct hub *h = p->hub;
+    uint32_t owner = names_get_publisher(h->names, head->publisher)->owner;
+    bool is_snapshot = head->interest;
+    head->interest = 0;
+    record->flags &= ~(uint32_t)MR_STALE;
+    if (owner == h->self ||
+        (!is_snapshot && !(record->flags & MR_FROM_SNAPSHOT) && !is_new(h, owner, head, record->seq)))
+        return;
+    enum lastval_result kept = is_kept(record) ? keep(h, head, owner, record) : LASTVAL_TAKEN;
+    if (kept != LASTVAL_OLD || !(is_snapshot || record->flags & MR_FROM_SNAPSHOT))
+        hub_deliver(h, p, head, record);
+}
+
+static void accept(struct port *p, struct batch_head *head, struct record *record)
+{
+    if (p->kind == PORT_UPLINK) {
+        accept_from_broker(p, head, record);
+        return;
+    }
+    uint64_t may = hub_may(p, record->topic);
+    if (!(may & MAY_PUBLISH))
+        refuse(p, record->topic, may);
+    else if (p->kind == PORT_APP)
+        hub_accept_own(p->hub, p, head, record);
+    else
+        accept_from_agent(p, head, record);
+}
+
+static void take_record(struct port *p, struct batch_head *head, struct record *record)
+{
+    uint32_t topic = hub_topic_meant(p, record->topic);
+    if (!topic) {
+        protocol_broken(p, "a record of a topic id that was not announced:", record->topic);
+        return;
+    }
+    if (body_check(record->body, record->body_len)) {
+        protocol_broken(p, "a record whose body cannot be read, topic id", record->topic);
+        return;
+    }
+    record->topic = topic;
+    p->hub->records_in++;
+    if (!record->call.id)
+        accept(p, head, record);
+    else if (!record->call.reply_topic)
+        hub_on_answer(p, head, record);
+    else if ((record->call.reply_topic = hub_topic_meant(p, record->call.reply_topic)))
+        hub_on_request(p, head, record);
+    else
+        protocol_broken(p, "a request whose reply topic was not announced, topic id", topic);
+}
+
+void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch)
+{
+    struct port *p = user;
+    struct record record;
+    enum mr_rc rc = MR_OK;
+    (void)lane;
+    struct batch_head head = batch->head;
+    if (!take_head(p, &head))
+        return;
+    while (!p->is_over && (rc = batch_next(batch, &record)) == MR_OK)
+        take_record(p, &head, &record);
+    if (rc == MR_INVALID)
+        protocol_broken(p, "a batch that cannot be read, of publisher", batch->head.publisher);
+}
