@@ -138,6 +138,23 @@ static void the_current_entry_may_be_removed_during_a_walk(void **state)
     map_fini(&map);
 }
 
+static void coming_and_going_needs_no_more_memory(void **state)
+{
+    (void)state;
+    struct map64 map;
+    map64_init(&map, 8, &seed);
+    int value;
+    for (uint64_t i = 0; i < 100000; i++) {
+        if (i == 100)
+            mem_fail_at(1);
+        assert_int_equal(map64_put(&map, i, &value, NULL), MR_OK);
+        if (i >= 7)
+            assert_ptr_equal(map64_remove(&map, i - 7), &value);
+    }
+    assert_false(mem_fail_off());
+    map64_fini(&map);
+}
+
 /* A small bound and much coming and going: holes, rebuilds and long runs in the index. */
 static void random_traffic_does_what_an_array_does(void **state)
 {
@@ -180,6 +197,7 @@ int main(void)
         cmocka_unit_test(every_failed_allocation_leaves_the_map_as_it_was),
         cmocka_unit_test(a_walk_goes_in_the_order_of_insertion_under_any_key),
         cmocka_unit_test(the_current_entry_may_be_removed_during_a_walk),
+        cmocka_unit_test(coming_and_going_needs_no_more_memory),
         cmocka_unit_test(random_traffic_does_what_an_array_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

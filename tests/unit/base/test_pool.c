@@ -96,21 +96,26 @@ static void the_last_block_frees_a_pool_that_is_gone(void **state)
     assert_int_equal(mem_outstanding(), before);
 }
 
-enum { THREADS = 4, ROUNDS = 20000, BLOCKS = 3 };
+enum { THREADS = 4, ROUNDS = 100000, BLOCKS = 6 };
 
-/* Marks each block as its own while it has it: two owners of one block would see each other. */
+/* Marks each block as its own while it has it: two owners of one block would see each other. Two at once, given back in
+ * the order taken, so that a block returns to the top of the stack with another one below it. */
 static void *take_and_give(void *arg)
 {
     struct pool *pool = arg;
     char own;
     for (int i = 0; i < ROUNDS; i++) {
-        void **block = pool_take(pool);
-        if (!block)
-            continue;
-        *block = &own;
-        if (*block != &own)
-            return NULL;
-        pool_give(pool, block);
+        void *volatile *blocks[2];
+        for (int b = 0; b < 2; b++) {
+            blocks[b] = pool_take(pool);
+            if (blocks[b])
+                *blocks[b] = &own;
+        }
+        for (int b = 0; b < 2; b++) {
+            if (blocks[b] && *blocks[b] != &own)
+                return NULL;
+            pool_give(pool, (void *)(uintptr_t)blocks[b]);
+        }
     }
     return pool;
 }
