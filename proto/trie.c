@@ -1,7 +1,7 @@
 /* trie.c - filters and who subscribed to them, see trie.h.
  *
- * Two tops, one table: a filter without a wildcard is one node below `exact`, found by its whole text in a single probe;
- * the others hang below `wild`, one node per level. So the walk visits only what wildcards need. */
+ * A filter without a wildcard is one node below `exact`, found by its whole text in a single probe; the others hang below
+ * `wild`, one node per level. So the walk visits only what wildcards need. */
 #include "proto/trie.h"
 
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 struct trie {
     struct trie_limits limits;
     struct trie_memory memory;
-    struct trie_table table;
+    struct trie_table exact_table; /* apart, so that the walk's table is small and stays in the caches */
+    struct trie_table wild_table;
     struct trie_node *exact;
     struct trie_node *wild;
     size_t entries;
@@ -29,7 +30,9 @@ enum mr_rc trie_new(const struct trie_limits *limits, const struct hash_key *see
     if (!trie)
         return MR_NO_MEMORY;
     *trie = (struct trie){.limits = *limits, .memory = {.max_bytes = limits->max_bytes}, .epoch = 1};
-    enum mr_rc rc = trie_table_init(&trie->table, seed, &trie->memory);
+    enum mr_rc rc = trie_table_init(&trie->exact_table, seed, &trie->memory);
+    if (rc == MR_OK)
+        rc = trie_table_init(&trie->wild_table, seed, &trie->memory);
     if (rc == MR_OK)
         rc = trie_top_new(EXACT_KEY, &trie->memory, &trie->exact);
     if (rc == MR_OK)
@@ -46,7 +49,8 @@ void trie_free(struct trie *trie)
 {
     if (!trie)
         return;
-    trie_table_fini(&trie->table, &trie->memory);
+    trie_table_fini(&trie->exact_table, &trie->memory);
+    trie_table_fini(&trie->wild_table, &trie->memory);
     trie_node_free(trie->exact, &trie->memory);
     trie_node_free(trie->wild, &trie->memory);
     mem_free(trie);
@@ -70,7 +74,7 @@ static void prune(struct trie *trie, struct trie_node *node)
 {
     while (is_idle(node)) {
         struct trie_node *parent = node->parent;
-        trie_table_remove(&trie->table, node, &trie->memory);
+        trie_table_remove(parent == trie->exact ? &trie->exact_table : &trie->wild_table, node, &trie->memory);
         node = parent;
     }
 }
@@ -81,7 +85,7 @@ static enum mr_rc make_path(struct trie *trie, const char *filter, size_t len, s
     for (const char *end = filter + len; filter <= end;) {
         size_t n = level_length(filter, (size_t)(end - filter));
         struct trie_node *child;
-        enum mr_rc rc = trie_table_child(&trie->table, node, filter, n, &trie->memory, &child);
+        enum mr_rc rc = trie_table_child(&trie->wild_table, node, filter, n, &trie->memory, &child);
         if (rc != MR_OK) {
             prune(trie, node);
             return rc;
@@ -97,24 +101,24 @@ static enum mr_rc make_node(struct trie *trie, const char *filter, size_t len, s
 {
     if (filter_has_wildcard(filter, len))
         return make_path(trie, filter, len, ret);
-    return trie_table_child(&trie->table, trie->exact, filter, len, &trie->memory, ret);
+    return trie_table_child(&trie->exact_table, trie->exact, filter, len, &trie->memory, ret);
 }
 
-static struct trie_node *find_child(const struct trie *trie, const struct trie_node *parent, const char *text,
+static struct trie_node *find_child(const struct trie_table *table, const struct trie_node *parent, const char *text,
                                     size_t len)
 {
-    uint64_t key = trie_child_key(&trie->table, parent, trie_text_hash(&trie->table, text, len));
-    return trie_table_find(&trie->table, key, parent, text, len);
+    uint64_t key = trie_child_key(table, parent, trie_text_hash(table, text, len));
+    return trie_table_find(table, key, parent, text, len);
 }
 
 static struct trie_node *find_node(const struct trie *trie, const char *filter, size_t len)
 {
     if (!filter_has_wildcard(filter, len))
-        return find_child(trie, trie->exact, filter, len);
+        return find_child(&trie->exact_table, trie->exact, filter, len);
     struct trie_node *node = trie->wild;
     for (const char *end = filter + len; node && filter <= end;) {
         size_t n = level_length(filter, (size_t)(end - filter));
-        node = find_child(trie, node, filter, n);
+        node = find_child(&trie->wild_table, node, filter, n);
         filter += n + 1;
     }
     return node;
@@ -165,7 +169,7 @@ enum mr_rc trie_remove(struct trie *trie, const char *filter, size_t len, uint32
 struct level {
     const char *text;
     size_t len;
-    uint64_t hash;
+    uint64_t hash; /* 0: not computed yet; if it is truly 0 it is computed again, which does no harm */
 };
 
 struct place {
@@ -211,7 +215,7 @@ static void split_level(struct walk *walk, unsigned depth)
     struct level *level = &walk->levels[walk->n_levels++];
     level->text = walk->rest;
     level->len = level_length(walk->rest, (size_t)(walk->end - walk->rest));
-    level->hash = trie_text_hash(&walk->trie->table, level->text, level->len);
+    level->hash = 0;
     const char *behind = level->text + level->len;
     walk->rest = behind < walk->end ? behind + 1 : NULL;
 }
@@ -221,11 +225,22 @@ static void push(struct walk *walk, const struct trie_node *node, unsigned depth
     walk->stack[walk->n_stack++] = (struct place){node, depth};
 }
 
+static const struct trie_node *find_level(const struct trie_table *table, const struct trie_node *node,
+                                          struct level *level)
+{
+    const struct trie_node *only = node->only; /* saves hash and probe on most upper levels */
+    if (only)
+        return only->len == level->len && memcmp(only->text, level->text, level->len) == 0 ? only : NULL;
+    if (level->hash == 0)
+        level->hash = trie_text_hash(table, level->text, level->len);
+    if ((node->literal_bits & trie_text_bit(level->hash)) == 0)
+        return NULL;
+    return trie_table_find(table, trie_child_key(table, node, level->hash), node, level->text, level->len);
+}
+
 static void push_literal(struct walk *walk, const struct trie_node *node, unsigned depth)
 {
-    const struct level *level = &walk->levels[depth];
-    uint64_t key = trie_child_key(&walk->trie->table, node, level->hash);
-    const struct trie_node *child = trie_table_find(&walk->trie->table, key, node, level->text, level->len);
+    const struct trie_node *child = find_level(&walk->trie->wild_table, node, &walk->levels[depth]);
     if (child)
         push(walk, child, depth + 1);
 }
@@ -271,8 +286,9 @@ static bool walk_wild(struct walk *walk, bool is_system)
 
 void trie_match(const struct trie *trie, const char *topic, size_t len, trie_match_fn *fn, void *user)
 {
-    uint64_t key = trie_child_key(&trie->table, trie->exact, trie_text_hash(&trie->table, topic, len));
-    trie_table_prefetch(&trie->table, key);
+    const struct trie_table *exact = &trie->exact_table;
+    uint64_t key = trie_child_key(exact, trie->exact, trie_text_hash(exact, topic, len));
+    trie_table_prefetch(exact, key);
     struct walk walk; /* its arrays are written before they are read: clearing them would cost more than the walk */
     walk.trie = trie;
     walk.rest = topic;
@@ -283,7 +299,7 @@ void trie_match(const struct trie *trie, const char *topic, size_t len, trie_mat
     walk.n_stack = 0;
     if (!walk_wild(&walk, topic_is_system(topic, len)))
         return;
-    const struct trie_node *node = trie_table_find(&trie->table, key, trie->exact, topic, len);
+    const struct trie_node *node = trie_table_find(exact, key, trie->exact, topic, len);
     if (node)
         tell(&walk, node);
 }

@@ -23,7 +23,7 @@ struct trie_limits {
 };
 
 /* *limits and *seed are copied. seed: secret to the process, so that peers cannot choose filters that collide.
- * MR_TOO_BIG: max_bytes is less than an empty trie needs (about 2 KiB). MR_NO_MEMORY. The caller owns *ret. */
+ * MR_TOO_BIG: max_bytes is less than an empty trie needs (about 3 KiB). MR_NO_MEMORY. The caller owns *ret. */
 MUST enum mr_rc trie_new(const struct trie_limits *limits, const struct hash_key *seed, struct trie **ret);
 
 void trie_free(struct trie *trie); /* NULL is fine */

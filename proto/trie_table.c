@@ -97,7 +97,7 @@ static enum mr_rc node_new(const char *text, size_t len, struct trie_memory *mem
     if (rc != MR_OK)
         return rc;
     struct trie_node *node = block;
-    node->len = (uint16_t)len;
+    node->len = (uint32_t)len;
     memcpy(node->text, text, len);
     *ret = node;
     return MR_OK;
@@ -169,7 +169,14 @@ static bool is_text(const struct trie_node *node, char one)
     return node->len == 1 && node->text[0] == one;
 }
 
-static void link_child(struct trie_node *parent, struct trie_node *node)
+static void link_literal(struct trie_node *parent, struct trie_node *node, uint64_t text_hash)
+{
+    parent->only = parent->literals == 0 ? node : NULL;
+    parent->literal_bits = (parent->literals == 0 ? 0 : parent->literal_bits) | trie_text_bit(text_hash);
+    parent->literals++;
+}
+
+static void link_child(struct trie_node *parent, struct trie_node *node, uint64_t text_hash)
 {
     node->parent = parent;
     if (is_text(node, '+'))
@@ -177,23 +184,27 @@ static void link_child(struct trie_node *parent, struct trie_node *node)
     else if (is_text(node, '#'))
         parent->hash = node;
     else
-        parent->literals++;
+        link_literal(parent, node, text_hash);
 }
 
 static void unlink_child(struct trie_node *node)
 {
-    if (node->parent->plus == node)
-        node->parent->plus = NULL;
-    else if (node->parent->hash == node)
-        node->parent->hash = NULL;
-    else
-        node->parent->literals--;
+    struct trie_node *parent = node->parent;
+    if (parent->plus == node) {
+        parent->plus = NULL;
+    } else if (parent->hash == node) {
+        parent->hash = NULL;
+    } else {
+        parent->literals--;
+        parent->only = NULL;
+    }
 }
 
 enum mr_rc trie_table_child(struct trie_table *table, struct trie_node *parent, const char *text, size_t len,
                             struct trie_memory *memory, struct trie_node **ret)
 {
-    uint64_t key = trie_child_key(table, parent, trie_text_hash(table, text, len));
+    uint64_t text_hash = trie_text_hash(table, text, len);
+    uint64_t key = trie_child_key(table, parent, text_hash);
     struct trie_node *node = trie_table_find(table, key, parent, text, len);
     if (!node) {
         enum mr_rc rc = make_room(table, memory);
@@ -202,7 +213,7 @@ enum mr_rc trie_table_child(struct trie_table *table, struct trie_node *parent, 
         if (rc != MR_OK)
             return rc;
         node->key = key;
-        link_child(parent, node);
+        link_child(parent, node, text_hash);
         put(table, key, node);
     }
     *ret = node;

@@ -10,14 +10,17 @@
 #include "proto/trie_memory.h"
 #include "proto/trie_set.h"
 
+/* What a find reads comes last, next to the text it compares. */
 struct trie_node {
-    uint64_t key; /* hash of the texts from the top down to here */
-    struct trie_node *parent;
+    uint64_t key;           /* hash of the texts from the top down to here */
     struct trie_node *plus; /* the children "+" and "#": in the table too, here for the walk */
     struct trie_node *hash;
-    struct trie_set set; /* who subscribed to the filter that ends here */
-    uint32_t literals;   /* children that are no wildcard */
-    uint16_t len;
+    struct trie_node *only; /* the only literal child, where it is known: NULL says nothing */
+    uint64_t literal_bits;  /* trie_text_bit of each literal child; bits of former ones may stay */
+    uint32_t literals;      /* children that are no wildcard */
+    uint32_t len;           /* of text, in bytes */
+    struct trie_set set;    /* who subscribed to the filter that ends here */
+    struct trie_node *parent;
     char text[]; /* one level; below the top of the filters without a wildcard: the whole filter */
 };
 
@@ -47,6 +50,12 @@ void trie_node_free(struct trie_node *node, struct trie_memory *memory); /* NULL
 
 /* Hash of a text under the table's seed, for trie_child_key. */
 uint64_t trie_text_hash(const struct trie_table *table, const char *text, size_t len);
+
+/* One of 64 bits by the hash of a text. */
+static inline uint64_t trie_text_bit(uint64_t text_hash)
+{
+    return UINT64_C(1) << (text_hash >> 58);
+}
 
 /* The key of a child from its parent's and its text's. */
 uint64_t trie_child_key(const struct trie_table *table, const struct trie_node *parent, uint64_t text_hash);
