@@ -39,31 +39,38 @@ static char replacement(uint32_t c, bool is_path, bool is_first)
     return c == '.' ? '\0' : '_';
 }
 
-/* Writes at most LABEL_MAX - 1 bytes and says whether the name can be told from the label. */
+/* Nothing is lost where a blank or the separator of a path is replaced: names rarely hold what replaces them. */
+static bool is_loss(uint32_t c, char other)
+{
+    return other != '\0' && c != ' ' && !(c == '/' && other == '.');
+}
+
+/* Adds to a label of *n bytes; false when it has no room. */
+static bool append(char out[LABEL_MAX], size_t *n, const char *from, size_t len)
+{
+    if (*n + len >= LABEL_MAX)
+        return false;
+    memcpy(out + *n, from, len);
+    *n += len;
+    return true;
+}
+
+/* Writes the label without a hash and says whether nothing was lost. */
 static bool clean(const char *name, size_t len, char out[LABEL_MAX])
 {
-    bool is_path = len > 0 && name[0] == '/';
-    bool exact = true;
-    size_t n = 0;
-    for (size_t i = is_path ? 1 : 0, step; i < len; i += step) {
+    bool is_path = len > 0 && name[0] == '/', exact = true;
+    size_t n = 0, i = is_path ? 1 : 0;
+    while (i < len) {
         uint32_t c = 0; /* a byte that is no character: NUL, which may not stay either */
-        step = text_decode(name + i, len - i, &c);
+        size_t step = text_decode(name + i, len - i, &c);
         char other = replacement(c, is_path, n == 0);
-        step = step > 0 ? step : 1;
-        if (n + step >= LABEL_MAX) {
-            exact = false;
+        if (!(other == '\0' ? append(out, &n, name + i, step) : append(out, &n, &other, 1)))
             break;
-        }
-        if (other == '\0') {
-            memcpy(out + n, name + i, step);
-            n += step;
-        } else {
-            out[n++] = other;
-            exact = exact && (c == ' ' || (c == '/' && other == '.'));
-        }
+        i += step > 0 ? step : 1;
+        exact = exact && !is_loss(c, other);
     }
     out[n] = '\0';
-    return exact && n > 0 && !(is_path && label_same(out, "root"));
+    return exact && i == len && n > 0 && !(is_path && label_same(out, "root"));
 }
 
 static void add_hash(char out[LABEL_MAX], const char *key, size_t len)

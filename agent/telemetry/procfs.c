@@ -91,18 +91,34 @@ bool procfs_pressure(struct words line, struct procfs_pressure *ret)
 
 bool procfs_disk(struct words line, struct procfs_disk *ret)
 {
-    struct procfs_disk disk;
-    if (!words_skip(&line, 2) || !words_next(&line, &disk.name))
+    enum {
+        READS,
+        READ_MERGES,
+        READ_SECTORS,
+        READ_MS,
+        WRITES,
+        WRITE_MERGES,
+        WRITTEN_SECTORS,
+        WRITE_MS,
+        NOW,
+        BUSY_MS,
+        N
+    };
+    uint64_t numbers[N];
+    struct words name;
+    if (!words_skip(&line, 2) || !words_next(&line, &name))
         return false;
-    if (!words_u64(&line, &disk.reads) || !words_skip(&line, 1) || !words_u64(&line, &disk.read_sectors) ||
-        !words_skip(&line, 1))
-        return false;
-    if (!words_u64(&line, &disk.writes) || !words_skip(&line, 1) || !words_u64(&line, &disk.written_sectors) ||
-        !words_skip(&line, 2))
-        return false;
-    if (!words_u64(&line, &disk.busy_ms))
-        return false;
-    *ret = disk;
+    for (size_t i = 0; i < N; i++)
+        if (!words_u64(&line, &numbers[i]))
+            return false;
+    *ret = (struct procfs_disk){
+        .name = name,
+        .reads = numbers[READS],
+        .read_sectors = numbers[READ_SECTORS],
+        .writes = numbers[WRITES],
+        .written_sectors = numbers[WRITTEN_SECTORS],
+        .busy_ms = numbers[BUSY_MS],
+    };
     return true;
 }
 
@@ -191,19 +207,24 @@ static bool unescape(struct words from, char *to, size_t size)
     return from.at == from.end;
 }
 
+/* Takes any number of optional fields and the dash that ends them. */
+static bool skip_options(struct words *line)
+{
+    struct words option;
+    while (words_next(line, &option))
+        if (words_is(option, "-"))
+            return true;
+    return false;
+}
+
 bool procfs_mount(struct words line, struct procfs_mount *ret)
 {
     struct procfs_mount mount;
-    struct words point, option;
+    struct words point;
     if (!words_skip(&line, 2) || !words_next(&line, &mount.device) || !words_next(&line, &mount.root) ||
-        !words_next(&line, &point) || !words_skip(&line, 1))
+        !words_next(&line, &point) || !words_skip(&line, 1) || !skip_options(&line) || !words_next(&line, &mount.type))
         return false;
-    /* Any number of optional fields, ended by a dash. */
-    do {
-        if (!words_next(&line, &option))
-            return false;
-    } while (!words_is(option, "-"));
-    if (!words_next(&line, &mount.type) || !unescape(point, mount.point, sizeof mount.point) || mount.point[0] != '/')
+    if (!unescape(point, mount.point, sizeof mount.point) || mount.point[0] != '/')
         return false;
     *ret = mount;
     return true;

@@ -264,3 +264,24 @@ size_t seen_good(const struct seen *seen)
         n += seen->values[i].value.status == STATUS_GOOD;
     return n;
 }
+
+int machine_setup(void **state)
+{
+    struct machine *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    tree_init(&f->tree);
+    tree_write_machine(&f->tree);
+    f->telemetry = tree_telemetry(&f->tree);
+    seen_collect(&f->seen, f->telemetry, 100 * SECOND_NS);
+    *state = f;
+    return 0;
+}
+
+int machine_teardown(void **state)
+{
+    struct machine *f = *state;
+    telemetry_free(f->telemetry);
+    tree_fini(&f->tree);
+    free(f);
+    return 0;
+}

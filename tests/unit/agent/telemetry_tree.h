@@ -68,4 +68,13 @@ void seen_not(const struct seen *seen, const char *name);
 /* How many tags are Good. */
 size_t seen_good(const struct seen *seen);
 
+/* What most tests start from: the small machine, collected once at second 100. setup and teardown are cmocka's. */
+struct machine {
+    struct tree tree;
+    struct telemetry *telemetry;
+    struct seen seen;
+};
+int machine_setup(void **state);
+int machine_teardown(void **state);
+
 #endif
