@@ -40,7 +40,8 @@ bool status_is_good(uint32_t status);
 bool status_is_uncertain(uint32_t status);
 bool status_is_bad(uint32_t status); /* the reserved severity 3 counts as bad */
 
-/* "BadNoCommunication"; for a code not in the table its severity alone: "Good", "Uncertain", "Bad". Static, never NULL. */
+/* "BadNoCommunication"; for a code not in the table its severity alone: "Good", "Uncertain", "Bad".
+ * Static, never NULL. */
 const char *status_name(uint32_t status);
 
 enum { STATUS_TEXT_BYTES = 96 }; /* room for any status_text */

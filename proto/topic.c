@@ -1,4 +1,4 @@
-/* topic.c - the grammar of topics and filters, see topic.h. Every function is one pass over the text, level by level. */
+/* topic.c - the grammar of topics and filters, see topic.h. Each function is one pass over the text, level by level. */
 #include "proto/topic.h"
 
 #include <string.h>

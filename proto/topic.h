@@ -4,8 +4,8 @@
  * NUL and no control character (C0, DEL, C1); '+' and '#' belong to filters: '+' is one whole level, '#' is the last
  * whole level and stands for any number of levels, none included ("a/#" matches "a"). Roots starting with '$' belong to
  * the bus and are never matched by a wildcard first level. A first level "." means "under my own path": what a program
- * writes, never what goes over the wire (topic_expand). "+" and "#" inside a longer level are refused in topics and filters
- * alike, so every topic is also a filter that matches exactly itself.
+ * writes, never what goes over the wire (topic_expand). "+" and "#" inside a longer level are refused in topics and
+ * filters alike, so every topic is also a filter that matches exactly itself.
  *
  * Text is (pointer, length), not NUL-terminated. No function allocates, recurses, or reads behind the length given. */
 #ifndef PROTO_TOPIC_H
@@ -67,8 +67,8 @@ bool topic_is_relative(const char *text, size_t len);
 /* True when the filter contains a wildcard, false when it can match one topic only. */
 bool filter_has_wildcard(const char *filter, size_t len);
 
-/* Writes text with a first level "." replaced by path; any other text is copied as it is. out is NUL-terminated, *ret_len
- * its length without the zero. The result is not checked: run topic_check on it.
+/* Writes text with a first level "." replaced by path; any other text is copied as it is. out is NUL-terminated,
+ * *ret_len its length without the zero. The result is not checked: run topic_check on it.
  * MR_INVALID: relative and no path (path_len 0). MR_TOO_BIG: the result is longer than TOPIC_MAX_BYTES. */
 MUST enum mr_rc topic_expand(const char *text, size_t len, const char *path, size_t path_len,
                              char out[TOPIC_MAX_BYTES + 1], size_t *ret_len);

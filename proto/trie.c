@@ -1,7 +1,7 @@
 /* trie.c - filters and who subscribed to them, see trie.h.
  *
- * A filter without a wildcard is one node below `exact`, found by its whole text in a single probe; the others hang below
- * `wild`, one node per level. So the walk visits only what wildcards need. */
+ * A filter without a wildcard is one node below `exact`, found by its whole text in a single probe; the others hang
+ * below `wild`, one node per level. So the walk visits only what wildcards need. */
 #include "proto/trie.h"
 
 #include <stdlib.h>

@@ -46,7 +46,7 @@ static inline uint64_t load_tail(const char *p, size_t len)
 }
 
 /* SipHash (base/hash.h) on every level would cost more than the whole walk may. Multiplying by a secret and folding
- * is weaker, and strong enough here: a peer never sees a hash, and collisions only lengthen probes, never mix up texts. */
+ * is weaker, and strong enough here: no peer sees a hash, and collisions only lengthen probes, never mix up texts. */
 uint64_t trie_text_hash(const struct trie_table *table, const char *text, size_t len)
 {
     uint64_t multiplier = table->seed.k1 ^ MULTIPLIER;

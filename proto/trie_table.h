@@ -1,4 +1,4 @@
-/* trie_table.h - private to the trie: its nodes, and the one hash table that finds the child of a node by the child's text. */
+/* trie_table.h - private to the trie: its nodes, and a hash table that finds the child of a node by its text. */
 #ifndef PROTO_TRIE_TABLE_H
 #define PROTO_TRIE_TABLE_H
 
@@ -43,7 +43,8 @@ MUST enum mr_rc trie_table_init(struct trie_table *table, const struct hash_key 
 /* Frees the nodes in it too, with their sets. */
 void trie_table_fini(struct trie_table *table, struct trie_memory *memory);
 
-/* A node that stands above all others and is not in the table; which tells one top from another. MR_TOO_BIG, MR_NO_MEMORY. */
+/* A node that stands above all others and is not in the table; which tells one top from another.
+ * MR_TOO_BIG, MR_NO_MEMORY. */
 MUST enum mr_rc trie_top_new(uint64_t which, struct trie_memory *memory, struct trie_node **ret);
 
 void trie_node_free(struct trie_node *node, struct trie_memory *memory); /* NULL is fine; the node is in no table */

@@ -20,12 +20,19 @@ static bool is_plain_text(const char *text, size_t len)
     return true;
 }
 
+/* Without the blanks around it. Returns the new start. */
+static const char *trim(const char *text, size_t *len)
+{
+    for (; *len > 0 && text[0] == ' '; text++)
+        --*len;
+    while (*len > 0 && text[*len - 1] == ' ')
+        --*len;
+    return text;
+}
+
 enum unit_kind unit_normalise(const char *text, size_t len, char out[UNIT_MAX_BYTES + 1])
 {
-    for (; len > 0 && text[0] == ' '; text++)
-        len--;
-    while (len > 0 && text[len - 1] == ' ')
-        len--;
+    text = trim(text, &len);
     if (len > UNIT_MAX_BYTES)
         return UNIT_TOO_LONG;
     if (!is_plain_text(text, len))

@@ -1,7 +1,7 @@
 /* unit.h - one spelling per unit: what machines and people write, as UCUM on the wire, and back for people.
  *
  * A unit is any UTF-8 text of at most UNIT_MAX_BYTES without control characters. Spellings of the table become UCUM
- * codes (ucum.org, case-sensitive form): "°C", "degC" and MTConnect's "CELSIUS" are all "Cel". Others pass unchanged. */
+ * codes (ucum.org, case-sensitive form): "°C", "degC" and MTConnect's "CELSIUS" are all "Cel". Others pass. */
 #ifndef PROTO_UNIT_H
 #define PROTO_UNIT_H
 
@@ -10,8 +10,8 @@
 #include "proto/limits.h"
 
 enum unit_kind {
-    UNIT_KNOWN,   /* of the table: out is its UCUM code */
-    UNIT_UNKNOWN, /* fine, but not of the table: out is the text unchanged; worth one warning. Empty text is UNIT_KNOWN */
+    UNIT_KNOWN,    /* of the table: out is its UCUM code; or empty */
+    UNIT_UNKNOWN,  /* fine, but not of the table: out is the text unchanged; worth one warning */
     UNIT_TOO_LONG, /* refused: more than UNIT_MAX_BYTES */
     UNIT_NOT_TEXT, /* refused: not UTF-8, or a control character */
 };

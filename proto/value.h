@@ -1,7 +1,7 @@
 /* value.h - what a value is, whether two are equal, and values as text for people and from people.
  *
- * A value's type is a number of Sparkplug B 3.0 (chapter 6.4.16); struct mr_value carries nine of them, a birth may name
- * any. Text is independent of the program's locale: the decimal point is '.'. */
+ * A value's type is a number of Sparkplug B 3.0 (chapter 6.4.16); struct mr_value carries nine of them, a birth may
+ * name any. Text is independent of the program's locale: the decimal point is '.'. */
 #ifndef PROTO_VALUE_H
 #define PROTO_VALUE_H
 

@@ -42,7 +42,7 @@ static void set_topic(struct name *name, unsigned number)
     set_name(name, line, machine, tag);
 }
 
-/* What dashboards, historians and maintenance ask for: one tag of all machines of a line, all of one machine, a kind. */
+/* What dashboards, historians and maintenance ask for: one tag of all machines of a line, a part of one machine, … */
 static void set_wildcard(struct name *name, unsigned number, const struct rand_source *source)
 {
     char line[16];

@@ -1,4 +1,4 @@
-/* fuzz_topic.c - any bytes as topic, filter and path: "text NUL text NUL text". What the grammar calls fine must behave. */
+/* fuzz_topic.c - any bytes as filter, topic and path: "text NUL text NUL text". What the grammar accepts must behave. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -243,7 +243,7 @@ static void overlap_of_long_filters_is_true_on_the_safe_side(void **state)
 }
 
 /* Brute force over everything that can be written with few words. A filter of up to FILTER_LEVELS levels cannot tell
- * apart topics with more levels than one above that, nor words that occur in no filter: "z" and "$z" stand for those. */
+ * apart topics with more levels than one above that, nor words that are in no filter: "z" and "$z" stand for those. */
 enum {
     FILTER_LEVELS = 6,
     TOPIC_LEVELS = FILTER_LEVELS + 1,

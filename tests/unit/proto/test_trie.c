@@ -302,7 +302,7 @@ static void a_failed_allocation_changes_nothing(void **state)
     assert_int_equal(mem_outstanding(), outstanding);
 }
 
-/* A random history over few words, so that filters share much and come and go often, against the plain list of pairs. */
+/* A random history over few words, so that filters share much and come and go often, against a plain list of pairs. */
 enum { PAIRS = 300, STEPS = 4000, LEVELS = 5, SEEDS = 10, FILTER_BYTES = 4 * LEVELS };
 
 struct pair {
