@@ -20,7 +20,14 @@ enum {
     HANDSHAKE_WAIT_MS = 3000     /* from the connection to UP */
 };
 
-enum handshake_state { HANDSHAKE_NEW, HANDSHAKE_GREETING, HANDSHAKE_ASKED, HANDSHAKE_UP, HANDSHAKE_OVER, HANDSHAKE_STATES };
+enum handshake_state {
+    HANDSHAKE_NEW,
+    HANDSHAKE_GREETING,
+    HANDSHAKE_ASKED,
+    HANDSHAKE_UP,
+    HANDSHAKE_OVER,
+    HANDSHAKE_STATES
+};
 
 enum handshake_event_kind {
     HANDSHAKE_START,   /* client's owner: the connection is there */

@@ -28,19 +28,18 @@ struct interest_item; /* an entry, or the removal of one that was sent */
 struct interest_client {
     enum interest_client_state state;
     uint32_t max_entries;
-    uint32_t part_bytes;           /* of one part, head not counted */
-    struct interest_item **items;  /* ascending by id */
+    uint32_t part_bytes;          /* of one part, its head not counted */
+    struct interest_item **items; /* ascending by id */
     uint32_t count, cap;
-    struct list changed;           /* items not yet sent, oldest change first */
-    uint32_t changes;              /* in that list */
-    struct interest_item *next;    /* in a part: what interest_client_next gives; NULL at its end */
-    uint32_t left;                 /* items left in the open part */
-    uint32_t burst_bytes;          /* given out in the open burst */
-    uint64_t version;              /* of the last change */
-    uint64_t sent, acked;          /* of the last burst begun; of the last acknowledgement */
-    bool partial;                  /* what that acknowledgement said */
-    bool snapshot_sent;
-    bool in_burst;                 /* a part with `more` went out, the next belongs to the same burst */
+    uint32_t removals;   /* of count: removals not yet sent */
+    struct list changed; /* items not yet sent, oldest change first */
+    uint32_t burst_left; /* items the open burst still has to give */
+    uint32_t part_left;  /* items the open part still has to give */
+    uint64_t version;    /* of the last change */
+    uint64_t sent;       /* of the last burst begun */
+    uint64_t acked;      /* of the last acknowledgement; partial: what it said */
+    bool partial;
+    bool in_burst; /* a part with `more` went out, the next one belongs to the same burst */
 };
 
 struct interest_part {
@@ -52,8 +51,8 @@ struct interest_part {
 void interest_client_init(struct interest_client *c, uint32_t max_entries, uint32_t part_bytes);
 void interest_client_fini(struct interest_client *c);
 
-/* Adds or replaces an entry; copied. MR_INVALID: id 0, no filter, or a text longer than its limit. MR_TOO_BIG: max_entries
- * are there. MR_NO_MEMORY. */
+/* Adds or replaces an entry; copied. MR_INVALID: id 0, no filter, or one too long for a part. MR_TOO_BIG: max_entries are
+ * there. MR_NO_MEMORY. */
 MUST enum mr_rc interest_client_add(struct interest_client *c, const struct session_interest *entry);
 
 /* MR_NOT_FOUND: no such entry (any more: it was refused). */
@@ -62,8 +61,8 @@ MUST enum mr_rc interest_client_remove(struct interest_client *c, uint32_t id);
 /* True when interest_client_part() would begin one. */
 bool interest_client_has_part(const struct interest_client *c);
 
-/* Begins the next part: write its head, then all that interest_client_next() gives. MR_WOULD_BLOCK: nothing to say, or an
- * acknowledgement is missing. */
+/* Begins the next part: write its head, then all that interest_client_next() gives. Take all parts of a burst before
+ * entries are changed again. MR_WOULD_BLOCK: nothing to say, or an acknowledgement is missing. */
 MUST enum mr_rc interest_client_part(struct interest_client *c, struct interest_part *ret);
 
 /* The next entry of the open part, borrowed until the next call; ret->filter NULL: the removal of ret->id. False at its end. */
@@ -89,7 +88,7 @@ struct interest_server {
     uint32_t count, cap;
     uint64_t version; /* of the burst that is being gathered or was applied last */
     uint64_t acked;
-    bool partial, any; /* what the last ack said; a first part was seen */
+    bool partial; /* what the last ack said */
 };
 
 /* What to do about one entry or removal of a part. */
@@ -106,7 +105,8 @@ void interest_server_fini(struct interest_server *s);
 /* A part came: call this first, then interest_server_drop for everything while *ret_forget (a snapshot) or for each
  * removal, interest_server_add for each entry, interest_server_end at its end. MR_INVALID: out of order. */
 MUST enum mr_rc interest_server_part(struct interest_server *s, const struct interest_part *part, bool *ret_forget);
-MUST enum mr_rc interest_server_add(struct interest_server *s, uint32_t id, enum interest_verdict *ret); /* MR_NO_MEMORY */
+MUST enum mr_rc interest_server_add(struct interest_server *s, uint32_t id,
+                                    enum interest_verdict *ret); /* MR_NO_MEMORY */
 enum interest_verdict interest_server_drop(struct interest_server *s, uint32_t id);
 uint32_t interest_server_first(const struct interest_server *s); /* some id in force, 0: none */
 /* True: the version is complete, tell the owner. */

@@ -26,9 +26,9 @@
 
 enum {
     LANES_CONTROL_WINDOW_BYTES = 256 * 1024,
-    LANES_GROW_MS = 100,     /* half a window consumed within this: the window doubles */
-    LANES_SHARE = 8,         /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
-    LANES_MARKS = 8,         /* pings in flight below live */
+    LANES_GROW_MS = 100, /* half a window consumed within this: the window doubles */
+    LANES_SHARE = 8,     /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
+    LANES_MARKS = 8,     /* pings in flight below live */
     LANES_MAX_FRAMES = 1 << 20
 };
 
@@ -37,7 +37,7 @@ enum lane_state { LANE_EMPTY, LANE_READY, LANE_WAITING, LANE_STATES };
 struct lane_queue {
     struct blob **frames; /* ring of cap, a power of two; NULL while never used or given back */
     uint32_t cap, first, count;
-    size_t bytes; /* memory of the queued frames */
+    size_t bytes;           /* memory of the queued frames */
     uint64_t sent, granted; /* cost, cumulative */
 };
 
@@ -48,8 +48,8 @@ struct lane_window {
 };
 
 struct lane_mark {
-    uint64_t number;       /* of the ping, 0 = free */
-    uint64_t below, all;   /* cost sent before it, below live and altogether */
+    uint64_t number;     /* of the ping, 0 = free */
+    uint64_t below, all; /* cost sent before it, below live and altogether */
 };
 
 struct lanes {
@@ -61,8 +61,8 @@ struct lanes {
     uint32_t next_mark;
     uint64_t reached_all, reached_below; /* cost known to have arrived */
     int64_t reached_ns;
-    uint64_t rate;    /* bytes per second, the best of late */
-    uint64_t below_max; /* bytes allowed in flight below live */
+    uint64_t rate;         /* bytes per second, the best of late */
+    uint64_t below_max;    /* bytes allowed in flight below live */
     uint64_t marked_below; /* sent_below at the last mark */
 };
 

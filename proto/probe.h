@@ -14,8 +14,8 @@
 
 enum {
     PROBE_MEASURE_MS = 10000,
-    PROBE_OPEN_PINGS = 8,   /* unanswered pings remembered; an answer to an older one is not used */
-    PROBE_RTT_BUCKETS = 6,  /* of PROBE_RTT_BUCKET_MS each: the least round trip of the last minute */
+    PROBE_OPEN_PINGS = 8,  /* unanswered pings remembered; an answer to an older one is not used */
+    PROBE_RTT_BUCKETS = 6, /* of PROBE_RTT_BUCKET_MS each: the least round trip of the last minute */
     PROBE_RTT_BUCKET_MS = 10000
 };
 
@@ -58,9 +58,9 @@ struct probe_ping {
 
 struct probe {
     enum probe_state state;
-    int64_t ping_ns, dead_ns; /* durations */
-    int64_t sent_ns, heard_ns, pinged_ns; /* last frame out, last frame in, last PING out */
-    uint64_t number; /* of the last PING out */
+    int64_t ping_ns, dead_ns;                 /* durations */
+    int64_t sent_ns, heard_ns, pinged_ns;     /* last frame out, last frame in, last PING out */
+    uint64_t number;                          /* of the last PING out */
     struct probe_ping open[PROBE_OPEN_PINGS]; /* by number modulo their count; number 0 = free */
     struct {
         int64_t bucket; /* time / PROBE_RTT_BUCKET_MS; meaningless while least_ns is 0 */
@@ -77,6 +77,6 @@ void probe_set_intervals(struct probe *p, uint32_t ping_ms, uint32_t dead_ms);
 /* MR_OK. MR_INVALID: a PONG to a PING never sent, or with other times than sent. MR_MISUSE: START twice. */
 MUST enum mr_rc probe_step(struct probe *p, const struct probe_event *event, int64_t now_ns, struct probe_actions *ret);
 
-int64_t probe_deadline(const struct probe *p);                /* INT64_MAX: none */
+int64_t probe_deadline(const struct probe *p);                  /* INT64_MAX: none */
 int64_t probe_least_rtt(const struct probe *p, int64_t now_ns); /* ns, of the last minute; 0: not measured */
 #endif

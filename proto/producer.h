@@ -96,11 +96,11 @@ struct producer_actions {
     bool ask_chain;     /* which chain has the spool at .seq? then CHAIN */
     bool may_send;      /* under .epoch, from .seq + 1 */
     bool stop;          /* nothing more under the present incarnation */
-    bool renew;         /* new incarnation, ordinal above .ordinal, unacknowledged records RECOVERED; birth above .birth if
+    bool renew;      /* new incarnation, ordinal above .ordinal, unacknowledged records RECOVERED; birth above .birth if
                            not 0; then RENEWED */
-    bool alarm;         /* IDENTITY_ROLLBACK or a duplicated disk */
-    bool stay_down;     /* durably: another holder, .nonce */
-    bool quarantine;    /* the stream is deleted: what is left goes to quarantine */
+    bool alarm;      /* IDENTITY_ROLLBACK or a duplicated disk */
+    bool stay_down;  /* durably: another holder, .nonce */
+    bool quarantine; /* the stream is deleted: what is left goes to quarantine */
     uint64_t seq, chain, epoch, ordinal, birth, nonce;
 };
 

@@ -19,15 +19,15 @@ enum pull_state { PULL_OFF, PULL_PULLING, PULL_SEEKING, PULL_STATES };
 enum pull_ack_kind { PULL_ACK = 1, PULL_NAK = 2, PULL_EXTEND = 3 };
 
 enum pull_event_kind {
-    PULL_OPEN,      /* the link is there and the consumer is open; generation */
-    PULL_CLOSE,     /* it is not any more */
-    PULL_WANT,      /* the owner has room for .records and .bytes more */
-    PULL_DELIVERED, /* a record came: offset, bytes, generation, requeued */
-    PULL_ACK_THIS,  /* the owner is done with offset */
-    PULL_NAK_THIS,  /* ... or is not: again after delay_ms, reason */
+    PULL_OPEN,        /* the link is there and the consumer is open; generation */
+    PULL_CLOSE,       /* it is not any more */
+    PULL_WANT,        /* the owner has room for .records and .bytes more */
+    PULL_DELIVERED,   /* a record came: offset, bytes, generation, requeued */
+    PULL_ACK_THIS,    /* the owner is done with offset */
+    PULL_NAK_THIS,    /* ... or is not: again after delay_ms, reason */
     PULL_EXTEND_THIS, /* ... or needs lease_ms more (in delay_ms) */
-    PULL_SEEK,      /* the owner asked for another place */
-    PULL_SOUGHT,    /* it is in force: generation */
+    PULL_SEEK,        /* the owner asked for another place */
+    PULL_SOUGHT,      /* it is in force: generation */
     PULL_EVENTS
 };
 
@@ -41,8 +41,8 @@ struct pull_event {
 };
 
 struct pull_actions {
-    bool fetch;        /* send FETCH with credit_records and credit_bytes of the machine */
-    bool deliver;      /* hand the record to the app; perhaps = it may have been delivered before */
+    bool fetch;   /* send FETCH with credit_records and credit_bytes of the machine */
+    bool deliver; /* hand the record to the app; perhaps = it may have been delivered before */
     bool perhaps;
     bool ack;          /* send CONSUMER_ACK: ack_kind, generation, first, last, delay_ms, reason */
     bool leases_ended; /* what is held from `first` on may no longer be acknowledged */
