@@ -342,6 +342,8 @@ static enum mr_rc not_yaml(const struct checker *checker, const yaml_parser_t *p
                 parser->problem_offset);
         return MR_INVALID;
     }
+    if (parser->context && (strstr(parser->context, "alias") || strstr(parser->context, "anchor")))
+        return wrong(checker, parser->problem_mark, "a text that begins with '*' or '&' must stand in quotes");
     return wrong(checker, parser->problem_mark, "not YAML: %s; look at indentation, quotes and tabs around here",
                  parser->problem ? parser->problem : "broken");
 }
