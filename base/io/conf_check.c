@@ -22,7 +22,7 @@ struct conf_line {
 
 struct checker {
     const char *name;
-    yaml_document_t *document;
+    yaml_document_t document;
     struct conf_lines *lines;
     struct err *err;
     char where[WHERE_MAX];
@@ -272,7 +272,7 @@ static enum mr_rc unknown_key(const struct checker *checker, const yaml_node_t *
 static enum mr_rc check_pair(struct checker *checker, const yaml_node_pair_t *pair,
                              const struct cyaml_schema_field *fields)
 {
-    const yaml_node_t *key = yaml_document_get_node(checker->document, pair->key);
+    const yaml_node_t *key = yaml_document_get_node(&checker->document, pair->key);
     if (key->type != YAML_SCALAR_NODE)
         return wrong(checker, key->start_mark, "a key must be a word");
     const struct cyaml_schema_field *field = find_field(fields, (const char *)key->data.scalar.value);
@@ -319,7 +319,7 @@ static bool is_null_allowed(const yaml_node_t *node, const struct cyaml_schema_v
 
 static enum mr_rc check_node(struct checker *checker, int index, const struct cyaml_schema_value *schema)
 {
-    const yaml_node_t *node = yaml_document_get_node(checker->document, index);
+    const yaml_node_t *node = yaml_document_get_node(&checker->document, index);
     if (checker->where_len > 0 && checker->where[checker->where_len - 1] == ']' &&
         note_line(checker, line_of(node->start_mark)) != MR_OK)
         return no_memory(checker);
@@ -399,14 +399,12 @@ static enum mr_rc check_events(const struct checker *checker, yaml_parser_t *par
 static enum mr_rc check_document(struct checker *checker, yaml_parser_t *parser,
                                  const struct cyaml_schema_value *schema, bool *ret_is_empty)
 {
-    yaml_document_t document;
-    if (!yaml_parser_load(parser, &document))
+    if (!yaml_parser_load(parser, &checker->document))
         return not_yaml(checker, parser);
-    const yaml_node_t *root = yaml_document_get_root_node(&document);
+    const yaml_node_t *root = yaml_document_get_root_node(&checker->document);
     bool is_empty = !root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
-    checker->document = &document;
     enum mr_rc rc = is_empty ? MR_OK : check_node(checker, 1, schema); /* 1 is the root */
-    yaml_document_delete(&document);
+    yaml_document_delete(&checker->document);
     if (rc == MR_OK)
         *ret_is_empty = is_empty;
     return rc;

@@ -243,7 +243,7 @@ static void skip_bytes(struct iovec *vectors, size_t n, size_t skip)
 /* Writes as many queued frames as one call takes. As write(). */
 static ssize_t write_queued(struct unixsock_conn *conn)
 {
-    struct iovec vectors[2 * WRITE_FRAMES];
+    struct iovec vectors[2 * WRITE_FRAMES] = {{0}};
     uint8_t prefixes[WRITE_FRAMES][FRAMING_PREFIX_BYTES];
     size_t n = conn->queue_frames < WRITE_FRAMES ? conn->queue_frames : WRITE_FRAMES;
     for (size_t i = 0; i < n; i++) {

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct zap_frame frames[ZAP_FRAMES + 2];
+    struct zap_frame frames[ZAP_FRAMES + 2] = {{0}};
     struct zap_question question;
     size_t n = 0;
     for (size_t at = 0; at < len && n < ZAP_FRAMES + 2; n++) {

@@ -156,12 +156,12 @@ static void the_folders_of_a_user_follow_the_environment(void **state)
     struct err err = {{0}};
     (void)state;
     setenv("XDG_CONFIG_HOME", "/x/config", 1);
-    setenv("HOME", "/home/op", 1);
+    setenv("HOME", "/users/op", 1);
     assert_int_equal(fs_config_path("contexts", path, sizeof path, NULL), MR_OK);
     assert_string_equal(path, "/x/config/millrace/contexts");
     setenv("XDG_CONFIG_HOME", "relative", 1);
     assert_int_equal(fs_config_path("contexts", path, sizeof path, NULL), MR_OK);
-    assert_string_equal(path, "/home/op/.config/millrace/contexts");
+    assert_string_equal(path, "/users/op/.config/millrace/contexts");
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("HOME");
     assert_int_equal(fs_config_path("contexts", path, sizeof path, &err), MR_NOT_FOUND);
