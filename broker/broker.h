@@ -1,0 +1,45 @@
+/* broker.h - the broker as a library: a hub, the listener for agents, the registry of keys, and what it says of itself.
+ *
+ *   broker_conf_load("broker.yaml", &conf, &err)
+ *   broker_new(&broker, loop, zctx, &conf, &err)   key, registry, tables
+ *   broker_start(broker, &err)                     self-check, then listens
+ *   ... loop_run(loop) ...
+ *   broker_stop(broker, on_stopped, user)          drains
+ *   broker_free(broker)
+ *
+ * Everything belongs to the loop's thread. Events are logged (ids BROKER-…, docs/events.md). keys_init() first. */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+#include "base/err.h"
+#include "base/io/loop.h"
+#include "base/io/zsock.h"
+#include "broker/conf.h"
+
+enum { BROKER_STOP_MS = 2000 }; /* the most broker_stop() takes */
+
+struct broker;
+
+/* conf is copied; loop and zctx are borrowed until broker_free(). One broker per zctx: it binds the ZAP handler.
+ * MR_NOT_FOUND, MR_DENIED, MR_INVALID: key or registry, with what to do about it; MR_MISUSE; MR_NO_MEMORY. */
+MUST enum mr_rc broker_new(struct broker **ret, struct loop *loop, struct zctx *zctx, const struct broker_conf *conf,
+                           struct err *err);
+
+/* Proves that strangers are refused (it turns the loop meanwhile, at most SELFCHECK_MS), then listens.
+ * MR_DENIED: a stranger was admitted; MR_TIMEOUT: the proof could not be made; MR_INVALID: address or port in use, with
+ * remedy; MR_NO_MEMORY. */
+MUST enum mr_rc broker_start(struct broker *b, struct err *err);
+
+/* Reads the registry again. What it does not name any more is cut off at once; what is new may connect at once. On failure
+ * the old one stays in force. */
+MUST enum mr_rc broker_reload(struct broker *b, struct err *err);
+
+/* Tells all sessions to come again elsewhere or later, flushes, then calls on_stopped once from the loop, at the latest
+ * after BROKER_STOP_MS. */
+void broker_stop(struct broker *b, loop_fn *on_stopped, void *user);
+
+/* NULL is fine. */
+void broker_free(struct broker *b);
+
+/* The port listened on, 0 before broker_start(). */
+uint16_t broker_port(const struct broker *b);
+#endif
