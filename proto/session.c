@@ -14,7 +14,7 @@ int64_t session_utc_us(const struct session *s)
     return s->utc_minus_mono_us ? s->now_ns / US + s->utc_minus_mono_us : 0;
 }
 
-static void drop_queues(struct session *s)
+void session_drop_queues(struct session *s)
 {
     lanes_fini(&s->lanes);
     losses_fini(&s->losses);
@@ -32,7 +32,7 @@ static void note_end(struct session *s, const struct handshake_actions *todo)
     s->express = (struct express){.greeting = s->express.greeting, .bye = todo->say_bye};
     s->is_draining = todo->say_bye && !todo->tell_end;
     if (!s->is_draining)
-        drop_queues(s);
+        session_drop_queues(s);
 }
 
 static void carry_out(struct session *s, const struct handshake_actions *todo)
@@ -185,7 +185,7 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
-    drop_queues(s);
+    session_drop_queues(s);
     interest_client_fini(&s->wants);
     interest_server_fini(&s->wanted);
     arena_fini(&s->arena);
@@ -338,117 +338,6 @@ int64_t session_deadline(const struct session *s)
         return INT64_MAX;
     int64_t probe = probe_deadline(&s->probe);
     return probe < s->handshake.deadline_ns ? probe : s->handshake.deadline_ns;
-}
-
-/* -- out -- */
-
-static struct blob *small_frame(const struct session *s, enum frame_kind kind, enum mr_rc rc, struct buf *payload)
-{
-    struct blob *frame = rc == MR_OK ? session_frame(s, kind, LANE_CONTROL, payload) : NULL;
-
-    buf_fini(payload);
-    return frame;
-}
-
-static struct blob *credit_frame(struct session *s, struct buf *payload)
-{
-    int lane = 0;
-
-    while (!(s->express.credits & (1U << lane)))
-        lane++;
-    struct control_credit credit = {(enum lane)lane, lanes_grant(&s->lanes, (enum lane)lane)};
-    struct blob *frame = small_frame(s, FRAME_CREDIT, control_write_credit(payload, &credit), payload);
-    if (frame)
-        s->express.credits &= ~(1U << lane);
-    return frame;
-}
-
-static struct blob *pong_frame(struct session *s, struct buf *payload)
-{
-    const struct control_ping *ping = &s->express.to_answer;
-    struct control_pong pong = {ping->number, ping->sent_ns, ping->real_us, session_utc_us(s), s->clock};
-    struct blob *frame = small_frame(s, FRAME_PONG, control_write_pong(payload, &pong), payload);
-
-    s->express.pong = !frame;
-    return frame;
-}
-
-/* Frames that cost nothing, in the order of their urgency. */
-static struct blob *take_express(struct session *s)
-{
-    struct express *x = &s->express;
-    struct blob *frame = x->greeting;
-    struct buf payload;
-
-    x->greeting = NULL;
-    if (frame || !session_is_up(s))
-        return frame;
-    buf_init(&payload, SESSION_MIN_FRAME_BYTES);
-    if (x->pong)
-        return pong_frame(s, &payload);
-    if (x->ping) {
-        frame = small_frame(s, FRAME_PING, control_write_ping(&payload, &x->to_send), &payload);
-        x->ping = !frame;
-        return frame;
-    }
-    return x->credits ? credit_frame(s, &payload) : NULL;
-}
-
-static struct blob *take_bye(struct session *s)
-{
-    struct control_bye bye = {s->end_rc, s->end_reason, s->end_retry_ms};
-    struct buf payload;
-
-    if (!s->express.bye)
-        return NULL;
-    s->express.bye = false;
-    s->is_draining = false;
-    drop_queues(s);
-    buf_init(&payload, SESSION_MIN_FRAME_BYTES);
-    return small_frame(s, FRAME_BYE, control_write_bye(&payload, &bye), &payload);
-}
-
-static struct blob *take_queued(struct session *s)
-{
-    enum lane lane;
-
-    if (!session_is_up(s) && !s->is_draining)
-        return NULL;
-    if (!session_tell_losses(s))
-        return NULL;
-    struct blob *frame = lanes_take(&s->lanes, &lane);
-    session_close_due(s);
-    if (frame && lanes_wants_mark(&s->lanes))
-        session_probe(s, &(struct probe_event){.kind = PROBE_PING});
-    return frame;
-}
-
-struct blob *session_take(struct session *s, int64_t now_ns)
-{
-    s->now_ns = now_ns;
-    struct blob *frame = take_express(s);
-    if (!frame)
-        frame = take_queued(s);
-    if (!frame)
-        frame = take_bye(s);
-    if (!frame)
-        return NULL;
-    s->stats.frames_out++;
-    s->stats.bytes_out += frame->len;
-    session_probe(s, &(struct probe_event){.kind = PROBE_SENT});
-    return frame;
-}
-
-bool session_has_output(const struct session *s)
-{
-    const struct express *x = &s->express;
-
-    if (x->greeting || x->bye)
-        return true;
-    if (!session_is_up(s))
-        return false;
-    return x->ping || x->pong || x->credits || lanes_can_take(&s->lanes) ||
-           (!losses_is_empty(&s->losses) && lanes_may_send(&s->lanes, LANE_LIVE));
 }
 
 /* -- figures -- */
