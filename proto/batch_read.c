@@ -75,25 +75,28 @@ enum mr_rc batches_next(struct batches_reader *r, struct batch_reader *ret)
     return MR_OK;
 }
 
+static bool read_reason(struct wire *w, struct record_call *ret)
+{
+    struct wire reason;
+
+    if (!wire_take_tag(w, CALL_REASON))
+        return true;
+    if (!wire_bytes(w, &reason) || reason.end - reason.at > CALL_REASON_MAX_BYTES)
+        return false;
+    ret->reason = (const char *)reason.at;
+    ret->reason_len = (uint32_t)(reason.end - reason.at);
+    return !memchr(reason.at, 0, ret->reason_len) && text_is_utf8(ret->reason, ret->reason_len);
+}
+
 static bool read_call(struct wire *w, struct record_call *ret)
 {
-    struct wire in, reason;
+    struct wire in;
 
     if (!wire_bytes(w, &in) || !wire_take_tag(&in, CALL_ID) || !wire_raw(&in, &ret->id, sizeof ret->id) || !ret->id)
         return false;
-    if (!wire_opt_u32(&in, CALL_REPLY_TOPIC, &ret->reply_topic) || !wire_opt_u32(&in, CALL_WAIT, &ret->wait_ms) ||
-        !wire_opt_u32(&in, CALL_RC, &ret->rc) || ret->rc > CALL_RC_MAX)
-        return false;
-    if (wire_take_tag(&in, CALL_REASON)) {
-        if (!wire_bytes(&in, &reason))
-            return false;
-        ret->reason = (const char *)reason.at;
-        ret->reason_len = (uint32_t)(reason.end - reason.at);
-        if (ret->reason_len > CALL_REASON_MAX_BYTES || memchr(reason.at, 0, ret->reason_len) ||
-            !text_is_utf8(ret->reason, ret->reason_len))
-            return false;
-    }
-    return wire_skip_unknown(&in, CALL_LAST_FIELD, WIRE_NUMBER_MAX + 1);
+    return wire_opt_u32(&in, CALL_REPLY_TOPIC, &ret->reply_topic) && wire_opt_u32(&in, CALL_WAIT, &ret->wait_ms) &&
+           wire_opt_u32(&in, CALL_RC, &ret->rc) && ret->rc <= CALL_RC_MAX && read_reason(&in, ret) &&
+           wire_skip_unknown(&in, CALL_LAST_FIELD, WIRE_NUMBER_MAX + 1);
 }
 
 /* Gives the record its live number; calls have none. */
@@ -117,10 +120,21 @@ static bool read_source(struct wire *w, int64_t base_us, int64_t *ret)
     return wire_sint64(w, &dt) && add_time(base_us, dt, ret);
 }
 
+/* An absent body is an empty one. */
+static bool read_body(struct wire *w, struct record *ret)
+{
+    struct wire body = {w->at, w->at};
+
+    if (wire_take_tag(w, RECORD_BODY) && !wire_bytes(w, &body))
+        return false;
+    ret->body = body.at;
+    ret->body_len = (uint32_t)(body.end - body.at);
+    return true;
+}
+
 static bool read_record(struct batch_reader *b, struct wire w, struct record *ret)
 {
     uint32_t skip = 0;
-    struct wire body;
 
     if (!wire_take_tag(&w, RECORD_TOPIC) || !wire_u32(&w, &ret->topic) || !ret->topic)
         return false;
@@ -129,13 +143,8 @@ static bool read_record(struct batch_reader *b, struct wire w, struct record *re
         return false;
     if (wire_take_tag(&w, RECORD_CALL) && !read_call(&w, &ret->call))
         return false;
-    ret->body = w.at;
-    if (wire_take_tag(&w, RECORD_BODY)) {
-        if (!wire_bytes(&w, &body))
-            return false;
-        ret->body = body.at;
-        ret->body_len = (uint32_t)(body.end - body.at);
-    }
+    if (!read_body(&w, ret))
+        return false;
     if (wire_left(&w) && !wire_skip_unknown(&w, RECORD_LAST_FIELD, WIRE_NUMBER_MAX + 1))
         return false;
     return number_record(b, ret, skip);

@@ -68,11 +68,9 @@ static enum mr_rc take_text(const struct field *f, const uint8_t *wire, uint8_t 
     return len >= f->min && len <= f->max && text_is_utf8(text, len) ? MR_OK : MR_INVALID;
 }
 
-/* The longest beginning of UTF-8 text that is at most `max` bytes and whole characters. */
-static size_t cut_length(const char *text, size_t len, size_t max)
+/* The longest beginning of UTF-8 text of more than `max` bytes that is at most that and whole characters. */
+static size_t cut_length(const char *text, size_t max)
 {
-    if (len <= max)
-        return len;
     while (max > 0 && ((uint8_t)text[max] & 0xC0) == 0x80)
         max--;
     return max;
@@ -89,7 +87,7 @@ static enum mr_rc take_reason(const struct field *f, const uint8_t *wire, uint8_
     if (!text_is_utf8(text, len))
         return MR_INVALID;
     if (len > f->max)
-        text[cut_length(text, len, f->max)] = '\0'; /* it stands in the arena: only the shared empty text does not */
+        text[cut_length(text, f->max)] = '\0'; /* it stands in the arena: only the shared empty text does not */
     return MR_OK;
 }
 
@@ -320,7 +318,7 @@ static enum mr_rc give_reason(const struct field *f, const uint8_t *plain, uint8
         text_escape(m->reason, sizeof m->reason, text, len);
         text = m->reason;
     } else if (len > f->max) {
-        len = cut_length(text, len, f->max);
+        len = cut_length(text, f->max);
         memcpy(m->reason, text, len);
         m->reason[len] = '\0';
         text = m->reason;

@@ -199,6 +199,24 @@ static void what_fits_no_frame_is_too_big_and_one_byte_less_fits(void **state)
     assert_int_equal(batch_write(&w, &plain_head, &record), MR_TOO_BIG);
 }
 
+static void a_writer_uses_no_more_than_a_padded_length_can_tell(void **state)
+{
+    (void)state;
+    static uint8_t frame[3 * 1024 * 1024], body[60000];
+    struct batch_writer w;
+    struct record record = plain_record(0);
+    size_t len;
+
+    record.body = body;
+    record.body_len = sizeof body;
+    batch_writer_init(&w, frame, sizeof frame);
+    do
+        record.seq++;
+    while (batch_write(&w, &plain_head, &record) == MR_OK);
+    batch_writer_close(&w, &len);
+    assert_in_range(len, 2 * 1024 * 1024 - 60100, 2 * 1024 * 1024);
+}
+
 static void a_frame_without_room_for_anything_refuses_all(void **state)
 {
     (void)state;
@@ -439,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_batch_takes_the_most_records_allowed_then_another_begins),
         cmocka_unit_test(a_full_frame_takes_nothing_and_changes_nothing),
         cmocka_unit_test(what_fits_no_frame_is_too_big_and_one_byte_less_fits),
+        cmocka_unit_test(a_writer_uses_no_more_than_a_padded_length_can_tell),
         cmocka_unit_test(a_frame_without_room_for_anything_refuses_all),
         cmocka_unit_test(what_the_reader_would_refuse_is_not_written),
         cmocka_unit_test(the_number_of_a_call_is_ignored),
