@@ -165,7 +165,7 @@ static bool is_below_live(enum lane lane)
     return lane > LANE_LIVE;
 }
 
-bool lanes_may_send(const struct lanes *l, enum lane lane)
+static bool may_send(const struct lanes *l, enum lane lane)
 {
     const struct lane_queue *q = &l->queue[lane];
 
@@ -178,7 +178,7 @@ enum lane_state lanes_state(const struct lanes *l, enum lane lane)
 {
     if (!l->queue[lane].count)
         return LANE_EMPTY;
-    return lanes_may_send(l, lane) ? LANE_READY : LANE_WAITING;
+    return may_send(l, lane) ? LANE_READY : LANE_WAITING;
 }
 
 /* The lane whose turn it is, or LANE_COUNT. */
@@ -192,6 +192,12 @@ static enum lane next_lane(const struct lanes *l)
             break;
     }
     return LANE_COUNT;
+}
+
+bool lanes_live_is_next(const struct lanes *l)
+{
+    return lanes_state(l, LANE_CONTROL) == LANE_EMPTY && lanes_state(l, LANE_COMMAND) != LANE_READY &&
+           may_send(l, LANE_LIVE);
 }
 
 bool lanes_can_take(const struct lanes *l)

@@ -89,7 +89,7 @@ struct blob *lanes_drop(struct lanes *l);
 /* The next frame that may go, counted as sent; the caller owns the reference. NULL: none may. */
 struct blob *lanes_take(struct lanes *l, enum lane *ret_lane);
 bool lanes_can_take(const struct lanes *l);
-bool lanes_may_send(const struct lanes *l, enum lane lane); /* credit and share, whether or not something is queued */
+bool lanes_live_is_next(const struct lanes *l); /* a frame put in front of the live lane now would be taken next */
 enum lane_state lanes_state(const struct lanes *l, enum lane lane);
 
 /* Bytes the lane takes before it drops or refuses. */

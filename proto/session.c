@@ -45,14 +45,13 @@ void session_step(struct session *s, const struct handshake_event *event)
 {
     struct handshake_actions todo;
 
-    if (handshake_step(&s->handshake, event, s->now_ns, &todo) == MR_OK)
+    if (!session_is_over(s) && handshake_step(&s->handshake, event, s->now_ns, &todo) == MR_OK)
         carry_out(s, &todo);
 }
 
 enum mr_rc session_fail(struct session *s, enum mr_rc rc, const char *reason)
 {
-    if (s->handshake.state != HANDSHAKE_OVER)
-        session_step(s, &(struct handshake_event){.kind = HANDSHAKE_FAULT, .rc = rc, .reason = reason});
+    session_step(s, &(struct handshake_event){.kind = HANDSHAKE_FAULT, .rc = rc, .reason = reason});
     return rc;
 }
 

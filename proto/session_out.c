@@ -64,14 +64,13 @@ static enum mr_rc tell_end_of_snapshot(struct session *s, struct buf *payload)
     return rc;
 }
 
-/* Without memory nothing is forgotten: it is told at the next chance. The live lane goes on meanwhile only with what it
- * has, so that the announcement still comes before the next record. */
+/* One announcement at a time, and only when it is taken next: so nothing can come between, nor drop it again. */
 bool session_tell_losses(struct session *s)
 {
     struct buf payload;
     enum mr_rc rc;
 
-    if (losses_is_empty(&s->losses) || !lanes_may_send(&s->lanes, LANE_LIVE))
+    if (losses_is_empty(&s->losses) || !lanes_live_is_next(&s->lanes))
         return true;
     buf_init(&payload, BATCH_MAX_BYTES);
     if (losses_is_told(&s->losses)) {

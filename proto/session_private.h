@@ -106,7 +106,7 @@ struct blob *session_frame(const struct session *s, enum frame_kind kind, enum l
 MUST enum mr_rc session_queue(struct session *s, enum lane lane, struct blob *frame);
 /* Closes a lane's open frame of records. Results of session_queue. */
 MUST enum mr_rc session_close_frame(struct session *s, enum lane lane);
-/* Puts what was lost in front of the live lane, if that may send. False: no memory for it now, give out no live frame. */
+/* Puts what was lost in front of the live lane, if that is next. False: no memory for it now, give out no live frame. */
 bool session_tell_losses(struct session *s);
 void session_close_due(struct session *s);
 void session_free_writers(struct session *s, bool only_idle);

@@ -107,5 +107,5 @@ bool session_has_output(const struct session *s)
     if (!session_is_up(s))
         return false;
     return x->ping || x->pong || x->credits || lanes_can_take(&s->lanes) ||
-           (!losses_is_empty(&s->losses) && lanes_may_send(&s->lanes, LANE_LIVE));
+           (!losses_is_empty(&s->losses) && lanes_live_is_next(&s->lanes));
 }
