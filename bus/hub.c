@@ -17,6 +17,7 @@ enum {
     SCRATCH_MAX = VALUE_MAX_BYTES + 1024
 };
 
+static const int64_t ns_per_us = 1000;
 static const int64_t tombstone_ns = (int64_t)TOMBSTONE_DAYS * 24 * 3600 * 1000000000;
 
 /* -- hubs -- */
@@ -150,6 +151,11 @@ void hub_set_birth(struct hub *h, uint64_t birth)
     h->link = 0;
     h->seq = 0;
     hub_must(NULL, be_born(h));
+}
+
+void hub_set_clock_state(struct hub *h, uint8_t state)
+{
+    h->clock_state = state;
 }
 
 void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...)
@@ -294,6 +300,12 @@ static enum mr_rc fill_port(struct port *p, const struct port_peer *peer)
     return rc;
 }
 
+static void set_clock(struct port *p)
+{
+    struct hub *h = p->hub;
+    session_set_clock(p->session, hub_now_us(h) - hub_now_ns(h) / ns_per_us, h->clock_state);
+}
+
 static enum mr_rc open_session(struct port *p, struct err *err)
 {
     struct hub *h = p->hub;
@@ -305,7 +317,7 @@ static enum mr_rc open_session(struct port *p, struct err *err)
                   .birth = h->birth,
                   .link = h->link,
                   .next_seq = h->seq + 1,
-                  .clock = CLOCK_UNKNOWN},
+                  .clock = h->clock_state},
         .max_queued_bytes = h->max_queued_bytes,
         .ping_ms = h->ping_ms,
         .dead_ms = h->dead_ms,
@@ -313,7 +325,10 @@ static enum mr_rc open_session(struct port *p, struct err *err)
         .events = &hub_session_events,
         .user = p,
     };
-    return session_new(&p->session, &conf, hub_now_ns(h), err);
+    enum mr_rc rc = session_new(&p->session, &conf, hub_now_ns(h), err);
+    if (!rc)
+        set_clock(p);
+    return rc;
 }
 
 static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct port **ret, struct err *err)
@@ -471,6 +486,7 @@ void hub_tick(struct hub *h)
         if (!p)
             continue;
         if (session_deadline(p->session) <= now) {
+            set_clock(p);
             session_tick(p->session, now);
             hub_mark(p);
         }

@@ -80,7 +80,8 @@ void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retr
 void hub_turn_end(struct hub *h);
 void hub_tick(struct hub *h);
 int64_t hub_deadline(const struct hub *h);
-void hub_set_birth(struct hub *h, uint64_t birth);
+void hub_set_birth(struct hub *h, uint64_t birth);      /* while there is no uplink session: numbers begin anew */
+void hub_set_clock_state(struct hub *h, uint8_t state); /* enum clock_state of this machine, as the kernel says */
 
 /* -- what the process itself publishes and serves (telemetry, $sys) -- */
 MUST enum mr_rc hub_tag_open(struct hub *h, const struct session_tag *def, const char *topic, uint32_t *ret_topic,

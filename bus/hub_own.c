@@ -42,6 +42,7 @@ enum mr_rc hub_tag_write(struct hub *h, uint32_t topic, const struct mr_value *v
                               .agent_us = now_us,
                               .broker_us = h->kind == HUB_BROKER ? now_us : MR_NO_TIME,
                               .link = h->link,
+                              .clock = h->clock_state,
                               .publisher = h->self};
     struct record record = {.topic = topic,
                             .flags = flags,

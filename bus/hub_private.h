@@ -98,6 +98,7 @@ struct hub {
     uint64_t birth, nonce;
     uint32_t link;
     uint64_t seq; /* live number of the last record this agent accepted */
+    uint8_t clock_state;
     uint32_t max_filters_per_port;
     size_t max_queued_bytes;
     uint32_t ping_ms, dead_ms;

@@ -97,6 +97,7 @@ static bool take_head(struct port *p, struct batch_head *head)
         head->link = h->link;
         head->agent_us = hub_now_us(h);
         head->broker_us = MR_NO_TIME;
+        head->clock = h->clock_state;
         head->interest = 0;
     } else if (p->kind == PORT_AGENT) {
         bool is_later = head->birth != p->birth ? head->birth > p->birth : head->link > p->link;

@@ -1,0 +1,76 @@
+/* world.h - an agent's hub, a broker's hub and some apps, joined by pipes in memory under a clock that tests turn by hand. */
+#ifndef TESTS_UNIT_BUS_WORLD_H
+#define TESTS_UNIT_BUS_WORLD_H
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/rand.h"
+#include "bus/hub.h"
+#include "proto/session.h"
+
+enum { WORLD_APPS = 4, WORLD_AGENTS = 3 };
+
+/* A station with its notices, as lines of text. */
+struct station {
+    struct world *world;
+    struct hub *hub;
+    uint32_t over[64]; /* ports that ended, to be closed after the pump */
+    unsigned n_over;
+    uint64_t birth_floor;
+    char notices[8192];
+};
+
+/* An app: a real client session, and all it was told as lines of text. */
+struct app {
+    struct world *world;
+    struct station *agent;
+    struct session *session; /* NULL: not connected */
+    uint32_t port;           /* on its agent */
+    uint32_t inbox;
+    bool is_deaf; /* takes no frames: a stopped process */
+    struct buf log;
+    char topics[512][64], publishers[64][64]; /* names it was told, by id */
+    uint32_t opened[16];                      /* cookie -> topic id */
+    enum mr_rc open_rc[16];
+};
+
+/* One agent's connection to the broker. */
+struct uplink {
+    bool is_up;
+    uint32_t at_agent, at_broker; /* ports */
+};
+
+struct world {
+    int64_t now_ns, utc_us;
+    struct clock clock;
+    struct rand_seeded rand;
+    struct rights *rights;
+    struct station broker, agents[WORLD_AGENTS];
+    struct uplink uplinks[WORLD_AGENTS];
+    struct app apps[WORLD_APPS];
+};
+
+void world_open(struct world *w, unsigned n_agents); /* agents m1, m2, … at demo/m1 …, not connected */
+void world_close(struct world *w);
+void world_pump(struct world *w);             /* moves frames until nothing moves any more */
+void world_pass(struct world *w, int64_t ms); /* lets time pass in steps of 10 ms, pumping */
+
+void world_connect(struct world *w, unsigned agent); /* to the broker, and pumps */
+void world_cut(struct world *w, unsigned agent); /* both ends see their connection gone, frames in flight are lost */
+void world_restart_broker(struct world *w);
+void world_new_agent(struct world *w, unsigned agent, uint64_t birth); /* in place of what was there */
+
+void app_open(struct world *w, struct app *app, unsigned agent, const char *name); /* and pumps */
+void app_close(struct app *app, bool clean);
+void app_subscribe(struct app *app, uint32_t id, const char *filter);
+void app_serve(struct app *app, uint32_t id, const char *filter);
+void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit); /* unit NULL: raw */
+void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags);
+void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text);
+void app_answer(struct app *app, uint64_t id, uint32_t reply_topic, const char *text);
+
+/* What the app was told since it was last asked: lines such as
+ *   "demo/m1/x=5 by m1/a"   "demo/m1/x=5 by m1/a snapshot stale"   "snapshot end 1"   "acked 1"   "loss m1 3..7 = 5"
+ *   "loss via agent = ?"   "m1/a born"   "m1 dead: its connection broke"   "refused 1: …"   "request 9 for demo/m1/echo 'hi' to 4"
+ *   "answer 9 rc 0 'hi'"   "over: …"   "isolated"   "with broker" */
+const char *app_told(struct app *app);
+#endif
