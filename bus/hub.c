@@ -125,6 +125,7 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
+    h->uplink = NULL; /* entries that go now tell nobody */
     for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
         free_port(h->ports[i]);
     mem_free(h->ports);

@@ -192,7 +192,7 @@ void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
 
 /* hub_life.c */
 void hub_on_hello(void *user, const struct session_hello *hello);
-void hub_on_welcome(void *user, const struct session_welcome *welcome);
+void hub_on_welcome(void *user, const struct session_welcome *said);
 void hub_on_birth(void *user, const struct session_birth *birth);
 void hub_on_death(void *user, const struct session_death *death);
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
