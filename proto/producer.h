@@ -52,7 +52,7 @@ enum producer_verdict {
 enum producer_event_kind {
     PRODUCER_LINK_UP,
     PRODUCER_LINK_DOWN,
-    PRODUCER_FLOOR_DURABLE, /* answers persist_floor; in memory mode at once */
+    PRODUCER_FLOOR_DURABLE, /* the floor is durable up to seq; answers persist_floor, in memory mode at once */
     PRODUCER_OPENED,        /* PRODUCER_OPENED came: answer */
     PRODUCER_CHAIN,         /* answers ask_chain: known, chain */
     PRODUCER_SENT,          /* a batch or SKIP up to seq went out under the grant */
@@ -75,7 +75,6 @@ struct producer_incarnation {
 
 struct producer_answer {
     enum producer_verdict verdict;
-    uint64_t open; /* of the OPEN_PRODUCER answered, kept by the owner per session; 0 = the last one */
     uint64_t epoch, last_seq, chain, holder_nonce, birth;
     uint32_t retry_ms;
 };

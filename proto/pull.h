@@ -61,8 +61,9 @@ struct pull {
     enum pull_state state;
     bool exclusive;
     uint32_t max_leases, count, cap;
-    struct pull_lease *leases; /* ascending by offset */
-    uint64_t generation;
+    struct pull_lease *leases;             /* ascending by offset */
+    uint64_t generation;                   /* of the leases held */
+    uint64_t least_generation;             /* deliveries below it were on their way when a nak ended them: ignored */
     uint64_t credit_records, credit_bytes; /* granted by us, cumulative in this session */
     uint64_t used_records, used_bytes;     /* delivered */
     uint64_t told_records, told_bytes;     /* said in the last FETCH */
