@@ -27,7 +27,7 @@ static int open_world(void **state)
     static struct world w;
     const struct names_limits names_limits = {100, 100};
     uint32_t id;
-    char identity[8];
+    char identity[16];
     assert_int_equal(names_new(&w.names, &names_limits, 1), MR_OK);
     for (int i = 1; i <= 9; i++) {
         snprintf(identity, sizeof identity, "m%d", i);
