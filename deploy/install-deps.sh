@@ -28,19 +28,29 @@ ninja-build
 protobuf-c-compiler
 '
 test_packages='
+aardvark-dns
+buildah
 clang
 clang-format
 clang-tidy
 codespell
 cppcheck
+docker-compose
 doxygen
 g++
 gcovr
+git
+iproute2
+iptables
 libclang-rt-dev
 libcmocka-dev
+mmdebstrap
+netavark
 pkgconf
 pmccabe
+podman
 python3
+runc
 shellcheck
 yamllint
 '
@@ -53,7 +63,7 @@ usage: deploy/install-deps.sh [--run | --build | --test] [--list]
   --build  what building needs (the default)
   --test   that, and what the tests need
   --list   only print what is missing, one package per line
-Needs root, or sudo without a password, if something is missing.
+Needs root or sudo if something is missing; without a terminal, sudo without a password.
 END
 }
 
@@ -89,7 +99,14 @@ choose()
             return
         fi
     done
-    die "no package $1 in the configured sources (see /etc/apt)"
+    cat "$log" >&2
+    die "no package $1 in the sources of /etc/apt. Is there a network, and are they reachable?"
+}
+
+# Without a terminal nobody can type a password.
+can_be_root()
+{
+    [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ] && command -v sudo >/dev/null && sudo -v; }
 }
 
 as_root()
@@ -103,7 +120,7 @@ apt_get()
     if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 </dev/null
     then
         cat "$log" >&2
-        die "apt-get $1 failed, see above"
+        die "apt-get $1 failed, see above. Is there a network, and are the sources of /etc/apt reachable?"
     fi
 }
 
@@ -133,13 +150,13 @@ if [ $only_list = yes ]; then
     exit 0
 fi
 [ -n "$missing" ] || exit 0
-if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    die "needs root, or sudo without a password, to install: $(printf '%s' "$missing" | tr '\n' ' ')"
+if ! can_be_root; then
+    die "needs root or sudo to install: $(printf '%s' "$missing" | tr '\n' ' ')"
 fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-apt_get update
+apt_get update # a source of others that does not answer is no failure yet
 chosen=
 for names in $missing; do
     chosen="$chosen $(choose "$names")"
