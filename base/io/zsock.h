@@ -135,7 +135,7 @@ struct zclient_options {
     const uint8_t *secret_key;
     const uint8_t *server_key; /* the pinned public key of the listener; copied */
     size_t max_message_bytes;
-    int receive_frames; /* high-water marks, at least 1 */
+    int receive_frames; /* high-water marks as zserver_options has them */
     int send_frames;
     int connect_ms;      /* from zclient_new() to on_connected, name look-up included; 0: 5000 */
     bool is_ipv6_wanted; /* a hostname is looked up as IPv6 first; off: as IPv4 only */

@@ -14,7 +14,7 @@
 #include <zmq.h>
 
 #define WINDOWED_MESSAGES 10000U
-#define BURST_MESSAGES 900U /* above what one turn drains, below the high-water mark */
+#define BURST_MESSAGES 900U /* above what one turn drains, below half the high-water mark */
 
 static struct zserver_stats stats_of(const struct zworld *world)
 {

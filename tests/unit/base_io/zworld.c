@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HIGH_WATER 2000 /* twice what any test has in flight: libzmq gives room back in steps of half of it */
+
 /* -- world ----------------------------------------------------------------------------------------------------------- */
 static bool lookup(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
 {
@@ -82,8 +84,8 @@ struct zserver_options zworld_server_options(const struct zworld *world)
         .public_key = keys_public(world->server_keys),
         .secret_key = keys_secret(world->server_keys),
         .max_message_bytes = ZWORLD_MAX_MESSAGE,
-        .receive_frames = 1000,
-        .send_frames = 1000,
+        .receive_frames = HIGH_WATER,
+        .send_frames = HIGH_WATER,
         .handshake_ms = 500,
         .rank = 3,
     };
@@ -163,8 +165,8 @@ struct zclient_options zworld_client_options(const struct zworld *world, struct 
         .secret_key = keys_secret(world->known_keys),
         .server_key = keys_public(world->server_keys),
         .max_message_bytes = ZWORLD_MAX_MESSAGE,
-        .receive_frames = 1000,
-        .send_frames = 1000,
+        .receive_frames = HIGH_WATER,
+        .send_frames = HIGH_WATER,
         .rank = 3,
     };
 }
