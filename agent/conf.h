@@ -3,7 +3,7 @@
  * agent.yaml; everything but name and brokers may be left out, shown with its default:
  *   name: press-07                  # as the registry knows this machine
  *   brokers: [mr1.plant.example]    # names or addresses found in the directory; tried in random order
- *   include: agent.d/*.yaml         # more files with the same keys, in the order of their names; the last one wins
+ *   include: "agent.d/[!.]*.yaml"   # more files with the same keys, in the order of their names; the last one wins
  *   path: acme/lyon/press-07        # place in the plant before the first contact; then the registry says it
  *   data: /var/lib/millrace-agent   # birth epoch and last known path
  *   key: agent.key                  # relative names begin at the folder of agent.yaml
