@@ -153,6 +153,13 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
 }
 
 /* -- Hello -- */
+/* A person may have several sessions, each an identity of its own: "anna", "anna~2". No name of the registry has a '~'. */
+static bool is_session_of(const char *name, const char *identity)
+{
+    size_t len = strlen(name);
+    return strncmp(identity, name, len) == 0 && (identity[len] == '\0' || identity[len] == '~');
+}
+
 static void welcome(struct port *p, uint64_t birth_floor)
 {
     struct hub *h = p->hub;
@@ -167,6 +174,10 @@ static void welcome(struct port *p, uint64_t birth_floor)
                                          .state = state_of(h)};
     p->is_welcome = birth_floor == 0;
     hub_must(p, session_welcome(p->session, &said, hub_now_ns(h)));
+    if (birth_floor && !p->is_over) { /* that Welcome was the session's last word */
+        p->is_over = true;
+        h->events->on_over(h->user, p->number, MR_FENCED, "it must be born again", 0);
+    }
     if (p->is_welcome)
         hub_notice(h, HUB_NOTICE_PORT_UP, "%s: %s%s%s", p->address, p->identity, *p->part ? "/" : "", p->part);
 }
@@ -250,7 +261,7 @@ static void hello_of_agent(struct port *p, const struct session_hello *hello)
     struct hub *h = p->hub;
     char reason[512];
     const struct life *life = presence_get(h->presence, p->owner);
-    if (hello->kind != PEER_KIND_AGENT || strcmp(hello->name, p->identity) != 0) {
+    if (hello->kind != PEER_KIND_AGENT || !is_session_of(hello->name, p->identity)) {
         snprintf(reason, sizeof reason, "this key belongs to '%s', not to '%s': mend 'name' in agent.yaml, or the key",
                  p->identity, hello->name);
         hub_end_port(p, MR_DENIED, reason);
@@ -285,18 +296,39 @@ void hub_on_hello(void *user, const struct session_hello *hello)
 }
 
 /* -- the agent's uplink -- */
-static void path_changed(struct hub *h, const char *path)
+/* Apps that are here were told other names: they come again. */
+static void end_apps(struct hub *h, const char *reason)
 {
-    char *copy = mem_strndup(path, strlen(path));
-    if (!copy) {
-        hub_end_port(h->uplink, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
-        return;
-    }
-    mem_free(h->path);
-    h->path = copy;
     for (uint32_t i = 1; i <= h->max_ports; i++)
         if (h->ports[i] && h->ports[i]->kind == PORT_APP)
-            hub_end_port(h->ports[i], MR_CLOSED, "the path of this machine changed: topics under './' are others now");
+            hub_end_port(h->ports[i], MR_CLOSED, reason);
+}
+
+static enum mr_rc path_changed(struct hub *h, const char *path)
+{
+    char *copy = mem_strndup(path, strlen(path));
+    if (!copy)
+        return MR_NO_MEMORY;
+    mem_free(h->path);
+    h->path = copy;
+    end_apps(h, "the path of this machine changed: topics under './' are others now");
+    return MR_OK;
+}
+
+/* A person's agent takes the identity that the broker gives this session. */
+static enum mr_rc identity_changed(struct hub *h, const char *identity)
+{
+    enum presence_result ignored;
+    char *copy = mem_strndup(identity, strlen(identity));
+    enum mr_rc rc = copy ? names_publisher(h->names, identity, "", &h->self) : MR_NO_MEMORY;
+    if (rc) {
+        mem_free(copy);
+        return rc;
+    }
+    mem_free(h->identity);
+    h->identity = copy;
+    end_apps(h, "the broker gave this agent another identity");
+    return presence_birth(h->presence, h->self, h->birth, 0, hub_now_us(h), &ignored);
 }
 
 static void tell_own_lives(struct hub *h)
@@ -316,13 +348,18 @@ void hub_on_welcome(void *user, const struct session_welcome *said)
         h->events->on_birth_floor(h->user, said->birth_floor);
         return;
     }
-    if (strcmp(said->identity, h->identity) != 0) {
+    if (!is_session_of(h->name, said->identity)) {
         hub_end_port(p, MR_DENIED, "the broker knows this key under another name");
         return;
     }
+    enum mr_rc rc = strcmp(said->identity, h->identity) == 0 ? MR_OK : identity_changed(h, said->identity);
+    if (!rc && strcmp(said->path, h->path) != 0)
+        rc = path_changed(h, said->path);
+    if (rc) {
+        hub_end_port(p, rc, rc_text(rc));
+        return;
+    }
     p->is_welcome = true;
-    if (strcmp(said->path, h->path) != 0)
-        path_changed(h, said->path);
     h->isolated_since_us = 0;
     h->had_broker = true;
     h->is_offering = true;
