@@ -25,7 +25,7 @@ STRANGERS = {
     r"xxhash\.h": ("base/io/",),
     r"raft.*\.h": ("broker/stream/",),
     r"microhttpd\.h": ("broker/http",),
-    r"jansson\.h": ("cli/",),
+    r"jansson\.h": ("broker/", "cli/"),
     r"protobuf-c/.*": ("proto/", "sdk/"),
 }
 LIBC_ONLY = ("base", "proto", "bus", "sdk")

@@ -1,0 +1,165 @@
+/* conf.c - broker.yaml into struct broker_conf. */
+#include "broker/conf.h"
+#include "base/err.h"
+#include "base/io/conf_parts.h"
+#include "proto/limits.h"
+#include <stdio.h>
+#include <string.h>
+
+struct listen_section {
+    char *agents;
+};
+
+struct limits_section {
+    uint32_t *sessions, *filters, *topics, *slots;
+};
+
+/* broker.yaml as it is written; NULL: not given. */
+struct file {
+    char *name, *data, *key, *registry;
+    char **peers;
+    unsigned n_peers;
+    struct listen_section *listen;
+    struct limits_section *limits;
+    struct conf_log *log;
+    int *pin_cpu;
+};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+
+static const cyaml_schema_field_t listen_fields[] = {
+    CYAML_FIELD_STRING_PTR("agents", OPTIONAL, struct listen_section, agents, 1, ZSOCK_ADDRESS_SIZE - 1),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t limits_fields[] = {
+    CYAML_FIELD_UINT_PTR("sessions", OPTIONAL, struct limits_section, sessions),
+    CYAML_FIELD_UINT_PTR("filters", OPTIONAL, struct limits_section, filters),
+    CYAML_FIELD_UINT_PTR("topics", OPTIONAL, struct limits_section, topics),
+    CYAML_FIELD_UINT_PTR("slots", OPTIONAL, struct limits_section, slots),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t peer_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, ZSOCK_HOST_MAX)};
+static const cyaml_schema_field_t fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct file, name, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("data", OPTIONAL, struct file, data, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_SEQUENCE_COUNT("peers", OPTIONAL, struct file, peers, n_peers, &peer_value, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_MAPPING_PTR("listen", OPTIONAL, struct file, listen, listen_fields),
+    CYAML_FIELD_STRING_PTR("key", OPTIONAL, struct file, key, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("registry", OPTIONAL, struct file, registry, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_MAPPING_PTR("limits", OPTIONAL, struct file, limits, limits_fields),
+    CYAML_FIELD_MAPPING_PTR("log", OPTIONAL, struct file, log, conf_log_fields),
+    CYAML_FIELD_INT_PTR("pin_cpu", OPTIONAL, struct file, pin_cpu),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file, fields)};
+
+void broker_conf_defaults(struct broker_conf *ret)
+{
+    *ret = (struct broker_conf){.data = "/var/lib/millrace",
+                                .key_file = "broker.key",
+                                .registry_file = "registry.yaml",
+                                .listen_agents = "*:7420",
+                                .max_sessions = SESSIONS_PER_BROKER,
+                                .max_filters = FILTERS_PER_BROKER,
+                                .max_topics = BROKER_TOPICS,
+                                .max_slots = SLOTS_PER_SITE,
+                                .log_level = LOG_LEVEL_INFO,
+                                .log_format = LOG_TEXT,
+                                .pin_cpu = -1};
+}
+
+static enum mr_rc take_limit(const struct conf *conf, const char *where, const uint32_t *given, uint32_t most,
+                             uint32_t *ret, struct err *err)
+{
+    if (!given)
+        return MR_OK;
+    if (*given < 1 || *given > most)
+        return conf_fail(conf, where, err, "must be 1 to %u, not %u", most, *given);
+    *ret = *given;
+    return MR_OK;
+}
+
+static enum mr_rc take_limits(const struct conf *conf, const struct limits_section *given, struct broker_conf *ret,
+                              struct err *err)
+{
+    enum { MOST = 100000000 };
+    if (!given)
+        return MR_OK;
+    enum mr_rc rc = take_limit(conf, "limits.sessions", given->sessions, SESSIONS_PER_BROKER, &ret->max_sessions, err);
+    if (!rc)
+        rc = take_limit(conf, "limits.filters", given->filters, MOST, &ret->max_filters, err);
+    if (!rc)
+        rc = take_limit(conf, "limits.topics", given->topics, MOST, &ret->max_topics, err);
+    if (!rc)
+        rc = take_limit(conf, "limits.slots", given->slots, MOST, &ret->max_slots, err);
+    return rc;
+}
+
+/* What the system will say when it listens is left to it; that it is an address is known here. */
+static enum mr_rc take_address(const struct conf *conf, const char *text, struct broker_conf *ret, struct err *err)
+{
+    struct zsock_address parsed;
+    struct err why;
+    char literal[ZSOCK_ADDRESS_SIZE + 8];
+    bool is_any = strncmp(text, "*:", 2) == 0;
+    snprintf(literal, sizeof literal, "%s%s", is_any ? "0.0.0.0" : "", is_any ? text + 1 : text);
+    if (zsock_address_parse(literal, 0, &parsed, &why) != MR_OK)
+        return conf_fail(conf, "listen.agents", err, "%s; for example \"*:7420\"", why.text);
+    if (!parsed.is_number)
+        return conf_fail(conf, "listen.agents", err,
+                         "'%s' is a name: give an IP address of this machine, or \"*:%u\" for all", text, parsed.port);
+    return conf_copy_text(conf, "listen.agents", text, ret->listen_agents, sizeof ret->listen_agents, err);
+}
+
+static enum mr_rc take_files(const struct conf *conf, const struct file *file, struct broker_conf *ret, struct err *err)
+{
+    enum mr_rc rc = conf_copy_file(conf, "data", file->data, ret->data, sizeof ret->data, err);
+    if (!rc)
+        rc = conf_copy_file(conf, "key", file->key, ret->key_file, sizeof ret->key_file, err);
+    if (!rc)
+        rc = conf_copy_file(conf, "registry", file->registry, ret->registry_file, sizeof ret->registry_file, err);
+    return rc;
+}
+
+static enum mr_rc take(const struct conf *conf, const struct file *file, struct broker_conf *ret, struct err *err)
+{
+    conf_beside(conf_name(conf), "broker.key", ret->key_file, sizeof ret->key_file);
+    conf_beside(conf_name(conf), "registry.yaml", ret->registry_file, sizeof ret->registry_file);
+    enum mr_rc rc = conf_copy_name(conf, "name", file->name, ret->name, sizeof ret->name, err);
+    if (!rc)
+        rc = take_files(conf, file, ret, err);
+    if (!rc && file->n_peers > 0)
+        rc = conf_fail(conf, "peers", err,
+                       "this version runs one broker by itself: write 'peers: []' until brokers can join each other");
+    if (!rc && file->listen && file->listen->agents)
+        rc = take_address(conf, file->listen->agents, ret, err);
+    if (!rc)
+        rc = take_limits(conf, file->limits, ret, err);
+    if (!rc && file->pin_cpu)
+        rc = conf_check_cpu(conf, "pin_cpu", *file->pin_cpu, err);
+    if (rc)
+        return rc;
+    if (file->pin_cpu)
+        ret->pin_cpu = *file->pin_cpu;
+    if (file->log && file->log->level)
+        ret->log_level = *file->log->level;
+    if (file->log && file->log->format)
+        ret->log_format = *file->log->format;
+    return MR_OK;
+}
+
+enum mr_rc broker_conf_load(const char *path, struct broker_conf *ret, struct err *err)
+{
+    struct broker_conf read;
+    struct conf *conf = NULL;
+    void *file = NULL;
+    enum mr_rc rc = conf_load(path, &schema, &conf, &file, err);
+    if (rc)
+        return rc;
+    broker_conf_defaults(&read);
+    rc = take(conf, file, &read, err);
+    conf_free(conf);
+    if (!rc)
+        *ret = read;
+    return rc;
+}

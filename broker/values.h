@@ -1,0 +1,41 @@
+/* values.h - what the broker says of itself as last values under $sys/broker/<name>/, with units.
+ *
+ *   sessions, topics, filters, slots       counts now
+ *   records/in, records/out                1/s, over the last interval
+ *   dropped, refused                       records since the start: lost to slow readers; denied by rights
+ *   keys/admitted, keys/refused            CURVE handshakes since the start
+ */
+#ifndef BROKER_VALUES_H
+#define BROKER_VALUES_H
+#include "base/io/zap.h"
+#include "bus/hub.h"
+
+enum { VALUES_MS = 10000 };
+
+enum value_id {
+    VALUE_SESSIONS,
+    VALUE_TOPICS,
+    VALUE_FILTERS,
+    VALUE_SLOTS,
+    VALUE_RECORDS_IN,
+    VALUE_RECORDS_OUT,
+    VALUE_DROPPED,
+    VALUE_REFUSED,
+    VALUE_KEYS_ADMITTED,
+    VALUE_KEYS_REFUSED,
+    VALUE_COUNT
+};
+
+/* Zero it. */
+struct values {
+    uint32_t topics[VALUE_COUNT];
+    uint64_t records_in, records_out; /* at last_ns */
+    int64_t last_ns;
+};
+
+/* Opens the tags. */
+MUST enum mr_rc values_open(struct values *v, struct hub *hub, const char *broker, int64_t now_ns, struct err *err);
+
+/* Writes them; to be called every VALUES_MS. */
+void values_write(struct values *v, struct hub *hub, const struct zap_stats *zap, int64_t now_ns);
+#endif
