@@ -1,0 +1,10 @@
+/* report.h - what the hub has to say becomes lines of the log, each with an id of its own. */
+#ifndef AGENT_REPORT_H
+#define AGENT_REPORT_H
+#include "bus/hub.h"
+
+void report_notice(enum hub_notice notice, const char *text);
+
+/* An app's session ended for another reason than a goodbye. */
+void report_end(const struct hub *hub, uint32_t port, enum mr_rc rc, const char *reason);
+#endif

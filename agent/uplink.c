@@ -1,0 +1,372 @@
+/* uplink.c - one connection to one broker at a time, with patience. */
+#include "agent/uplink.h"
+#include "base/blob.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/limits.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { WINDOW_FRAMES = CREDIT_MAX_BYTES / CREDIT_FRAME_MIN_BYTES + CREDIT_HWM_SPARE_FRAMES, AGENTS_RANK = 3 };
+
+static const int64_t ns_per_ms = 1000000;
+
+enum state { STOPPED, WAITING, CONNECTING, GREETING, UP, LEAVING };
+
+struct candidate {
+    const struct agent_broker *broker;
+    int64_t not_before_ns;
+};
+
+struct uplink {
+    struct uplink_options options;
+    enum state state;
+    struct candidate candidates[BROKERS_MAX]; /* in random order */
+    size_t at;                                /* tried last */
+    struct zclient *client;
+    uint32_t port; /* 0: none */
+    struct blob *pending;
+    struct loop_timer *timer;
+    int64_t backoff_ms, quick_until_ns;
+    bool is_dirty, is_over, is_reborn, is_changed, is_stopping, is_refused, was_up;
+    uint32_t wait_ms; /* until this broker is tried again, as it or its refusal asked */
+    struct err why;
+};
+
+static int64_t now_ns(const struct uplink *u)
+{
+    return loop_now_ns(u->options.loop);
+}
+
+static uint32_t between(const struct uplink *u, uint32_t least, uint32_t most)
+{
+    return least + (uint32_t)rand_below(u->options.rand, most - least + 1);
+}
+
+/* -- ends and waiting ------------------------------------------------------------------------------------------------ */
+/* The first of the list that may be tried now, beginning behind the last one; else the one that may be soonest. */
+static size_t next_candidate(const struct uplink *u)
+{
+    size_t best = (u->at + 1) % u->options.n_brokers;
+    for (size_t i = 0; i < u->options.n_brokers; i++) {
+        size_t k = (u->at + 1 + i) % u->options.n_brokers;
+        if (u->candidates[k].not_before_ns <= now_ns(u))
+            return k;
+        if (u->candidates[k].not_before_ns < u->candidates[best].not_before_ns)
+            best = k;
+    }
+    return best;
+}
+
+static void wait_for_next(struct uplink *u)
+{
+    bool is_quick = now_ns(u) < u->quick_until_ns;
+    int64_t most_ms = is_quick ? UPLINK_QUICK_RETRY_MS : UPLINK_RETRY_MAX_MS;
+    if (u->backoff_ms > most_ms)
+        u->backoff_ms = most_ms;
+    int64_t at_ns = now_ns(u) + between(u, (uint32_t)u->backoff_ms / 2, (uint32_t)u->backoff_ms) * ns_per_ms;
+    u->backoff_ms *= 2;
+    u->candidates[u->at].not_before_ns = now_ns(u) + u->wait_ms * ns_per_ms;
+    u->wait_ms = 0;
+    u->at = next_candidate(u);
+    if (u->candidates[u->at].not_before_ns > at_ns)
+        at_ns = u->candidates[u->at].not_before_ns;
+    u->state = WAITING;
+    loop_timer_start(u->timer, at_ns);
+}
+
+static void close_connection(struct uplink *u)
+{
+    zclient_free(u->client);
+    u->client = NULL;
+    blob_unref(u->pending);
+    u->pending = NULL;
+}
+
+static void leave_hub(struct uplink *u)
+{
+    if (u->port)
+        hub_close(u->options.hub, u->port);
+    u->port = 0;
+    u->is_over = false;
+}
+
+/* The attempt or session is over for good; `why` says how. */
+static void finish(struct uplink *u)
+{
+    close_connection(u);
+    if (u->is_stopping) {
+        u->state = STOPPED;
+        return;
+    }
+    if (u->is_reborn) { /* the same broker again, at once */
+        u->is_reborn = false;
+        u->options.on_reborn(u->options.user);
+        u->state = WAITING;
+        loop_timer_start(u->timer, now_ns(u));
+        return;
+    }
+    wait_for_next(u);
+}
+
+/* Remembers why, and logs it unless it is what was logged last. */
+static void note_end(struct uplink *u, const char *words)
+{
+    bool is_news = u->was_up || strcmp(u->why.text, words) != 0;
+    u->is_changed = true;
+    err_set(&u->why, "%s", words);
+    if (!is_news || u->is_stopping)
+        return;
+    if (u->was_up)
+        log_event(WARN, "AGENT-UPLINK-LOST", "broker=%s reason=%s", uplink_broker(u), words);
+    else if (u->is_refused)
+        log_event(ERROR, "AGENT-UPLINK-REFUSED", "broker=%s reason=%s retry_ms=%u", uplink_broker(u), words,
+                  u->wait_ms);
+    else
+        log_event(WARN, "AGENT-UPLINK-FAILED", "broker=%s reason=%s", uplink_broker(u), words);
+}
+
+static void note_session_was_up(struct uplink *u)
+{
+    if (!u->was_up)
+        return;
+    u->quick_until_ns = now_ns(u) + UPLINK_QUICK_MS * ns_per_ms;
+    u->backoff_ms = UPLINK_RETRY_MS;
+    u->was_up = false;
+}
+
+/* -- the connection's events ----------------------------------------------------------------------------------------- */
+static void on_connected(void *user)
+{
+    struct uplink *u = user;
+    struct err err = {{0}};
+    u->is_refused = false;
+    enum mr_rc rc = hub_connect(u->options.hub, uplink_broker(u), &u->port, &err);
+    if (rc) {
+        note_end(u, *err.text ? err.text : rc_text(rc));
+        u->state = LEAVING;
+        loop_timer_start(u->timer, now_ns(u));
+        return;
+    }
+    u->state = GREETING;
+    u->is_dirty = true;
+}
+
+static void on_message(void *user, const uint8_t *data, size_t len)
+{
+    struct uplink *u = user;
+    if (u->port && !u->is_over && hub_input(u->options.hub, u->port, data, len) != MR_OK)
+        u->is_over = true; /* why was told by on_over */
+}
+
+static void on_writable(void *user)
+{
+    struct uplink *u = user;
+    u->is_dirty = true;
+}
+
+static void on_closed(void *user, enum zclient_end why, const char *words)
+{
+    struct uplink *u = user;
+    bool is_about_keys = why == ZCLIENT_REFUSED || why == ZCLIENT_NOT_TRUSTED;
+    if (u->state != LEAVING && !u->is_over) {
+        u->is_refused = is_about_keys;
+        if (is_about_keys)
+            u->wait_ms = between(u, UPLINK_REFUSED_MS, UPLINK_REFUSED_MAX_MS);
+        note_end(u, words);
+    }
+    note_session_was_up(u);
+    leave_hub(u);
+    finish(u);
+}
+
+static const struct zclient_callbacks callbacks = {
+    .on_connected = on_connected, .on_message = on_message, .on_writable = on_writable, .on_closed = on_closed};
+
+static void connect_now(struct uplink *u)
+{
+    const struct agent_broker *broker = u->candidates[u->at].broker;
+    const struct zclient_options options = {.address = &broker->address,
+                                            .public_key = keys_public(u->options.keys),
+                                            .secret_key = keys_secret(u->options.keys),
+                                            .server_key = broker->public_key,
+                                            .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
+                                            .receive_frames = WINDOW_FRAMES,
+                                            .send_frames = WINDOW_FRAMES,
+                                            .rank = AGENTS_RANK};
+    struct err err = {{0}};
+    u->state = CONNECTING;
+    if (zclient_new(u->options.loop, u->options.zctx, &options, &callbacks, u, &u->client, &err) == MR_OK)
+        return;
+    note_end(u, err.text);
+    finish(u);
+}
+
+static void on_timer(void *user)
+{
+    struct uplink *u = user;
+    if (u->state == WAITING)
+        connect_now(u);
+    else if (u->state == LEAVING)
+        finish(u);
+}
+
+/* -- the hub's events ------------------------------------------------------------------------------------------------ */
+bool uplink_has(const struct uplink *u, uint32_t port)
+{
+    return u->port == port;
+}
+
+void uplink_on_output(struct uplink *u)
+{
+    u->is_dirty = true;
+}
+
+void uplink_on_over(struct uplink *u, enum mr_rc rc, const char *reason, uint32_t retry_ms)
+{
+    bool is_for_people = rc == MR_DENIED || rc == MR_FENCED || rc == MR_INVALID;
+    u->is_over = true;
+    u->wait_ms = retry_ms;
+    if (is_for_people && !u->is_reborn) {
+        u->is_refused = rc == MR_DENIED;
+        u->wait_ms = between(u, UPLINK_REFUSED_MS, UPLINK_REFUSED_MAX_MS);
+    }
+    note_end(u, reason && *reason ? reason : rc_text(rc));
+}
+
+void uplink_on_up(struct uplink *u)
+{
+    u->state = UP;
+    u->was_up = true;
+    u->is_changed = true;
+    u->is_refused = false;
+    u->backoff_ms = UPLINK_RETRY_MS;
+    u->why.text[0] = '\0';
+    log_event(INFO, "AGENT-UPLINK-UP", "broker=%s", uplink_broker(u));
+}
+
+void uplink_on_reborn(struct uplink *u)
+{
+    u->is_reborn = true;
+}
+
+static void pump(struct uplink *u)
+{
+    for (;;) {
+        struct blob *frame = u->pending ? u->pending : u->port ? hub_take(u->options.hub, u->port) : NULL;
+        u->pending = NULL;
+        if (!frame)
+            return;
+        enum mr_rc rc = zclient_send_blob(u->client, frame);
+        if (rc == MR_WOULD_BLOCK || rc == MR_NO_MEMORY) {
+            u->pending = frame;
+            return;
+        }
+        blob_unref(frame);
+        if (rc) /* on_closed follows */
+            return;
+    }
+}
+
+bool uplink_flush(struct uplink *u)
+{
+    bool is_closed = false;
+    if (u->client && u->port && (u->is_dirty || u->is_over))
+        pump(u);
+    u->is_dirty = false;
+    if (u->port && u->is_over) {
+        leave_hub(u);
+        note_session_was_up(u);
+        u->state = LEAVING;
+        loop_timer_start(u->timer, now_ns(u) + (u->is_reborn ? 0 : UPLINK_LEAVE_MS * ns_per_ms));
+        is_closed = true;
+    }
+    if (u->is_changed) {
+        u->is_changed = false;
+        u->options.on_change(u->options.user);
+    }
+    return is_closed;
+}
+
+/* -- life ------------------------------------------------------------------------------------------------------------ */
+static void shuffle(struct uplink *u)
+{
+    size_t n = u->options.n_brokers;
+    for (size_t i = 0; i < n; i++)
+        u->candidates[i] = (struct candidate){.broker = &u->options.brokers[i]};
+    for (size_t i = n; i > 1; i--) {
+        size_t k = (size_t)rand_below(u->options.rand, i);
+        struct candidate swapped = u->candidates[i - 1];
+        u->candidates[i - 1] = u->candidates[k];
+        u->candidates[k] = swapped;
+    }
+}
+
+enum mr_rc uplink_new(struct uplink **ret, const struct uplink_options *options, struct err *err)
+{
+    struct uplink *u = mem_calloc(1, sizeof *u);
+    enum mr_rc rc = u ? loop_timer_new(options->loop, on_timer, u, &u->timer) : MR_NO_MEMORY;
+    if (rc) {
+        err_set(err, "%s", rc_text(rc));
+        mem_free(u);
+        return rc;
+    }
+    u->options = *options;
+    u->backoff_ms = UPLINK_RETRY_MS;
+    shuffle(u);
+    *ret = u;
+    return MR_OK;
+}
+
+void uplink_free(struct uplink *u)
+{
+    if (!u)
+        return;
+    close_connection(u);
+    loop_timer_free(u->timer);
+    mem_free(u);
+}
+
+void uplink_start(struct uplink *u)
+{
+    u->state = WAITING;
+    loop_timer_start(u->timer, now_ns(u));
+}
+
+void uplink_stop(struct uplink *u)
+{
+    u->is_stopping = true;
+    if (u->port) {
+        hub_bye(u->options.hub, u->port, MR_OK, "the agent stops", 0);
+        u->is_over = true;
+        return;
+    }
+    loop_timer_stop(u->timer);
+    finish(u);
+}
+
+bool uplink_is_up(const struct uplink *u)
+{
+    return u->state == UP;
+}
+
+bool uplink_is_idle(const struct uplink *u)
+{
+    return u->state == STOPPED;
+}
+
+bool uplink_is_refused(const struct uplink *u)
+{
+    return u->is_refused;
+}
+
+const char *uplink_broker(const struct uplink *u)
+{
+    return u->candidates[u->at].broker->name;
+}
+
+const char *uplink_why(const struct uplink *u)
+{
+    return u->why.text;
+}
