@@ -87,6 +87,11 @@ void mem_set_resize(void *(*resize)(void *ptr, size_t size))
     hook = resize ? resize : libc_resize;
 }
 
+bool mem_has_resize(void *(*resize)(void *ptr, size_t size))
+{
+    return hook == resize;
+}
+
 size_t mem_outstanding(void)
 {
     return __atomic_load_n(&outstanding, __ATOMIC_RELAXED);

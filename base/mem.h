@@ -26,6 +26,9 @@ void mem_free(void *ptr);
  * to the allocator it came from. */
 void mem_set_resize(void *(*resize)(void *ptr, size_t size));
 
+/* Is this the allocator that is set? */
+bool mem_has_resize(void *(*resize)(void *ptr, size_t size));
+
 /* Blocks allocated and not yet freed, over all threads: a test that ends with what it began with has no leak. */
 size_t mem_outstanding(void);
 

@@ -7,6 +7,7 @@
  * The reader frees in order, so a free last slot means that all slots of a record are free. */
 #include "base/mpsc.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -141,20 +142,44 @@ static void copy_out(const struct mpsc *queue, uint64_t position, void *out, siz
     memcpy((uint8_t *)out + n, queue->bytes, len - n);
 }
 
-enum mr_rc mpsc_push(struct mpsc *queue, const void *head, size_t head_len, const void *body, size_t body_len)
+enum mr_rc mpsc_claim(struct mpsc *queue, size_t len, struct mpsc_claim *ret)
 {
-    size_t max = mpsc_max_record(queue);
-    if (head_len > max || body_len > max - head_len)
+    if (len > mpsc_max_record(queue))
         return MR_TOO_BIG;
     uint64_t position;
-    enum mr_rc rc = claim(queue, slots_for(queue, head_len + body_len), &position);
+    enum mr_rc rc = claim(queue, slots_for(queue, len), &position);
     if (rc)
         return rc;
-    copy_in(queue, position, 0, head, head_len);
-    copy_in(queue, position, head_len, body, body_len);
-    struct slot *slot = slot_at(queue, position);
-    slot->len = head_len + body_len;
-    __atomic_store_n(&slot->turn, position + 1, __ATOMIC_RELEASE);
+    *ret = (struct mpsc_claim){.position = position, .len = len};
+    return MR_OK;
+}
+
+void mpsc_fill(struct mpsc *queue, struct mpsc_claim *claimed, const void *data, size_t len)
+{
+    assert(len <= claimed->len - claimed->filled);
+    copy_in(queue, claimed->position, claimed->filled, data, len);
+    claimed->filled += len;
+}
+
+void mpsc_finish(struct mpsc *queue, const struct mpsc_claim *claimed)
+{
+    assert(claimed->filled == claimed->len);
+    struct slot *slot = slot_at(queue, claimed->position);
+    slot->len = claimed->len;
+    __atomic_store_n(&slot->turn, claimed->position + 1, __ATOMIC_RELEASE);
+}
+
+enum mr_rc mpsc_push(struct mpsc *queue, const void *head, size_t head_len, const void *body, size_t body_len)
+{
+    if (body_len > SIZE_MAX - head_len)
+        return MR_TOO_BIG;
+    struct mpsc_claim claimed;
+    enum mr_rc rc = mpsc_claim(queue, head_len + body_len, &claimed);
+    if (rc)
+        return rc;
+    mpsc_fill(queue, &claimed, head, head_len);
+    mpsc_fill(queue, &claimed, body, body_len);
+    mpsc_finish(queue, &claimed);
     return MR_OK;
 }
 

@@ -8,6 +8,8 @@
  * never holds back another writer, until the queue is full. */
 #ifndef BASE_MPSC_H
 #define BASE_MPSC_H
+#include <stdint.h>
+
 #include "base/rc.h"
 
 struct mpsc;
@@ -25,6 +27,16 @@ size_t mpsc_max_record(const struct mpsc *queue);
 /* Any thread, real-time safe. Copies head and body, in this order, as one record; either may be empty (NULL, 0).
  * MR_TOO_BIG: larger than mpsc_max_record(). MR_WOULD_BLOCK: full, or other writers won every round. */
 MUST enum mr_rc mpsc_push(struct mpsc *queue, const void *head, size_t head_len, const void *body, size_t body_len);
+
+/* A record in the making: claimed in one piece, filled in order by any number of pieces, then finished. What is claimed
+ * must be filled to its end and finished by the same thread without delay: it holds back all that was begun after it. */
+struct mpsc_claim {
+    uint64_t position;
+    size_t len, filled;
+};
+MUST enum mr_rc mpsc_claim(struct mpsc *queue, size_t len, struct mpsc_claim *ret); /* results of mpsc_push() */
+void mpsc_fill(struct mpsc *queue, struct mpsc_claim *claim, const void *data, size_t len);
+void mpsc_finish(struct mpsc *queue, const struct mpsc_claim *claim);
 
 /* The one reader: copies the next record to buf (size bytes) and sets *ret_len. mpsc_max_record() bytes always do.
  * MR_WOULD_BLOCK: none is ready. MR_TOO_BIG: the record needs *ret_len bytes, more than size; it stays in the queue. */
