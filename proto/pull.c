@@ -140,6 +140,23 @@ static bool is_in_order(const struct pull *p, const struct pull_event *e)
     return true;
 }
 
+static void use_credit(struct pull *p, const struct pull_event *e)
+{
+    p->used_records++;
+    p->used_bytes += e->bytes;
+}
+
+static void hold(struct pull *p, const struct pull_event *e, struct pull_actions *out)
+{
+    p->generation = e->generation;
+    use_credit(p, e);
+    insert(p, e->offset, e->requeued);
+    out->deliver = true;
+    out->perhaps = e->requeued || e->offset < p->delivered_to;
+    if (e->offset >= p->delivered_to)
+        p->delivered_to = e->offset + 1;
+}
+
 static enum mr_rc delivered(struct pull *p, const struct pull_event *e, struct pull_actions *out)
 {
     bool is_within = p->used_records < p->told_records && p->used_bytes < p->told_bytes;
@@ -148,25 +165,17 @@ static enum mr_rc delivered(struct pull *p, const struct pull_event *e, struct p
     if (!is_within || e->generation < p->generation || e->offset == UINT64_MAX)
         return MR_INVALID;
     if (p->state == PULL_SEEKING || e->generation < p->least_generation) {
-        p->used_records++;
-        p->used_bytes += e->bytes;
-        return MR_OK; /* on its way when its lease was ended */
+        use_credit(p, e); /* it was on its way when its lease was ended */
+        return MR_OK;
     }
     if (!is_newer && !is_in_order(p, e))
         return MR_INVALID;
-    enum mr_rc rc = is_newer && p->cap ? MR_OK : make_room(p);
+    enum mr_rc rc = is_newer && p->cap ? MR_OK : make_room(p); /* a newer generation frees all leases */
     if (rc != MR_OK)
         return rc;
     if (is_newer)
         end_all(p, out);
-    p->generation = e->generation;
-    p->used_records++;
-    p->used_bytes += e->bytes;
-    insert(p, e->offset, e->requeued);
-    out->deliver = true;
-    out->perhaps = e->requeued || e->offset < p->delivered_to;
-    if (e->offset >= p->delivered_to)
-        p->delivered_to = e->offset + 1;
+    hold(p, e, out);
     return MR_OK;
 }
 

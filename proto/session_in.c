@@ -260,24 +260,35 @@ static enum mr_rc take_entry(struct session *s, const struct session_interest *e
     return MR_OK;
 }
 
+/* A snapshot begins by forgetting all; removals go before additions, so that an id may be used again. */
+static enum mr_rc apply(struct session *s, const struct control_interest *said, bool forget, struct err *err)
+{
+    enum mr_rc rc = MR_OK;
+
+    while (forget && session_is_up(s) && interest_server_first(&s->wanted))
+        forget_entry(s, interest_server_first(&s->wanted));
+    for (size_t i = 0; i < said->n_remove && session_is_up(s); i++)
+        forget_entry(s, said->remove[i]);
+    for (size_t i = 0; rc == MR_OK && i < said->n_add && session_is_up(s); i++)
+        rc = take_entry(s, &said->add[i], err);
+    return rc;
+}
+
 static enum mr_rc on_interest(struct session *s, const struct frame_in *f, struct err *err)
 {
     struct control_interest said;
-    bool forget = false;
+    bool forget;
     enum mr_rc rc = control_read_interest(&s->arena, f->payload, f->len, &said, err);
     if (rc != MR_OK)
         return rc;
 
     struct interest_part part = {said.head.version, said.head.snapshot, said.head.more};
     rc = interest_server_part(&s->wanted, &part, &forget);
-    if (rc != MR_OK)
+    if (rc != MR_OK) {
         err_set(err, "INTEREST version %llu is out of order", (unsigned long long)part.version);
-    while (rc == MR_OK && forget && session_is_up(s) && interest_server_first(&s->wanted))
-        forget_entry(s, interest_server_first(&s->wanted));
-    for (size_t i = 0; rc == MR_OK && i < said.n_remove && session_is_up(s); i++)
-        forget_entry(s, said.remove[i]);
-    for (size_t i = 0; rc == MR_OK && i < said.n_add && session_is_up(s); i++)
-        rc = take_entry(s, &said.add[i], err);
+        return rc;
+    }
+    rc = apply(s, &said, forget, err);
     if (rc == MR_OK && session_is_up(s) && interest_server_end(&s->wanted, &part))
         TELL(s, on_interest_version, part.version);
     return rc;

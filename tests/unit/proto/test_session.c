@@ -1,7 +1,9 @@
 /* test_session.c - a session: beginning and end, what each call carries over, what breaks a rule, limits, memory. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -579,6 +581,43 @@ static void calls_before_the_session_is_up_are_closed(void **state)
     pair_stop(&p);
 }
 
+static size_t bytes_held; /* by everything allocated */
+
+static void *counting_resize(void *ptr, size_t size)
+{
+    bytes_held -= ptr ? malloc_usable_size(ptr) : 0;
+    if (size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    void *moved = realloc(ptr, size);
+    bytes_held += malloc_usable_size(moved ? moved : ptr);
+    return moved;
+}
+
+static void an_idle_session_is_small_also_after_a_busy_time(void **state)
+{
+    (void)state;
+    enum { IDLE_BYTES = 40 * 1024 };
+    struct pair p;
+    size_t before = bytes_held;
+    pair_up(&p, NULL);
+    for (uint64_t seq = 1; seq <= 2000; seq++) {
+        assert_int_equal(pair_put(&p.client, LANE_LIVE, 1, seq, 100), MR_OK);
+        assert_int_equal(pair_put(&p.server, LANE_LIVE, 1, seq, 100), MR_OK);
+    }
+    assert_int_equal(pair_put(&p.server, LANE_COMMAND, 1, 1, 100), MR_OK);
+    assert_int_equal(session_name_topic(p.server.session, 1, "a/b"), MR_OK);
+    session_flush(p.client.session);
+    session_flush(p.server.session);
+    assert_true(bytes_held - before > 2 * IDLE_BYTES);
+    pair_settle(&p);
+    pair_run(&p, 3000);
+    assert_in_range(bytes_held - before, 1, 2 * IDLE_BYTES / 2); /* both together, and half of what is allowed */
+    pair_stop(&p);
+    assert_int_equal(bytes_held, before);
+}
+
 /* A short life with everything in it; any call may fail, none may crash or leak. */
 static void live_a_little(struct pair *p)
 {
@@ -675,8 +714,10 @@ int main(void)
         cmocka_unit_test(a_full_control_lane_ends_the_session),
         cmocka_unit_test(room_shrinks_by_what_is_put),
         cmocka_unit_test(calls_before_the_session_is_up_are_closed),
+        cmocka_unit_test(an_idle_session_is_small_also_after_a_busy_time),
         cmocka_unit_test(every_failed_allocation_is_survived),
         cmocka_unit_test(a_session_that_cannot_be_made_leaves_nothing),
     };
+    mem_set_resize(counting_resize);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
