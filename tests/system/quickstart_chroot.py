@@ -5,6 +5,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import clean_debian
 import sandbox
 
 ROOT = clean_debian.SOURCE / "build" / "chroot"
-CHECKOUT = pathlib.Path("root/millrace")
+CHECKOUT = pathlib.Path("srv/millrace")
 SECONDS = 15
 VALUES = 30
 HEADER = ("TOPIC", "VALUE", "UNIT", "QUALITY", "AGE")
@@ -78,17 +79,30 @@ def expect_quiet(what):
         sys.exit(f"{what} left running: {'; '.join(left)}")
 
 
-def run(command, is_offline, **extra):
-    """The output of a command in the chroot's checkout; ends the test when it fails."""
+def execute(command, is_offline, **extra):
+    """Exit status and output of a command in the chroot's checkout; ends the test when it leaves a process."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", **extra}
     chroot = ["chroot", str(ROOT), "sh", "-c", f"cd /{CHECKOUT} && exec {command}"]
     done = subprocess.run(sandbox.offline(chroot) if is_offline else chroot, env=environment, check=False, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    print(done.stdout, flush=True)
-    if done.returncode != 0:
-        sys.exit(f"{command}: exit {done.returncode}")
+    print(f"$ {command}\n{done.stdout}", flush=True)
     expect_quiet(command)
-    return done.stdout
+    return done.returncode, done.stdout
+
+
+def run(command, is_offline, **extra):
+    """The output of a command that must succeed."""
+    status, output = execute(command, is_offline, **extra)
+    if status != 0:
+        sys.exit(f"{command}: exit {status}")
+    return output
+
+
+def refuse(command, words, is_offline=True):
+    """The command must fail, and say these words."""
+    status, output = execute(command, is_offline)
+    if status == 0 or words not in output:
+        sys.exit(f"{command}: exit {status}, without saying '{words}'")
 
 
 def good_values(output):
@@ -114,6 +128,25 @@ def quickstart(is_offline):
         sys.exit(f"fewer than {VALUES}: {' '.join(sorted(good))}")
 
 
+def refuse_what_cannot_be():
+    """Before anything is installed: another system, no right to install, no network."""
+    release = ROOT / "etc/os-release"
+    original = release.read_text("utf-8")
+    release.write_text("ID=other\nVERSION_ID=1\n", "utf-8")
+    refuse("./deploy/quickstart", "only Debian 12 and 13 are supported")
+    release.write_text(original, "utf-8")
+    refuse("setpriv --reuid 65534 --clear-groups ./deploy/quickstart", "needs root or sudo")
+    refuse("./deploy/quickstart", "Is there a network")
+    refuse("./deploy/quickstart --seconds 0", "a whole number from 1")
+
+
+def refuse_port_in_use():
+    """Once it is built: another program has the port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refuse(f"./deploy/quickstart --seconds 5 --address {address}", "in use", is_offline=False)
+
+
 def twice(what, action):
     """The first time with the network, for packages; the second time without, and then no file may change."""
     action(False)
@@ -126,7 +159,9 @@ def test():
     """The whole test, as first process of its namespaces."""
     mount_kernel()
     before = listing(*NO_PACKAGES)
+    refuse_what_cannot_be()
     twice("quickstart", quickstart)
+    refuse_port_in_use()
     expect_same(before, listing(*NO_PACKAGES), "quickstart")
     suite = "./tests/run" if os.environ.get("MILLRACE_LONG") else "./tests/run --quick"
     twice(suite, lambda is_offline: run(suite, is_offline, **{IN_CHROOT: "1"}))
