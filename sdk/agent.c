@@ -14,8 +14,9 @@ enum {
 /* -- events of the session -- */
 static void set_state(struct mr_bus *b, enum agent_state state)
 {
+    if ((b->agent.state == AGENT_UP) != (state == AGENT_UP))
+        b->is_state_due = true;
     __atomic_store_n(&b->agent.state, state, __ATOMIC_RELAXED);
-    b->is_state_due = true;
 }
 
 static void take_cluster(struct mr_bus *b, const struct session_state *state)
