@@ -160,18 +160,20 @@ void session_tick(struct session *s, int64_t now_ns);
 int64_t session_deadline(const struct session *s); /* monotonic ns of the next session_tick; INT64_MAX = none */
 bool session_is_up(const struct session *s);       /* Welcome said or heard, not ended */
 bool session_is_over(const struct session *s);
-size_t session_queued_bytes(const struct session *s); /* outbound, all lanes */
+size_t session_queued_bytes(const struct session *s);         /* outbound, all lanes */
 size_t session_room(const struct session *s, enum lane lane); /* bytes the lane takes before it drops or refuses */
 
 /* -- handshake -- */
 MUST enum mr_rc session_welcome(struct session *s, const struct session_welcome *welcome, int64_t now_ns);
-void session_bye(struct session *s, enum mr_rc rc, const char *reason, uint32_t retry_ms); /* ends it: on_end is not called */
+void session_bye(struct session *s, enum mr_rc rc, const char *reason,
+                 uint32_t retry_ms); /* ends it: on_end is not called */
 MUST enum mr_rc session_state(struct session *s, const struct session_state *state);
 
 /* -- records: the hot path; nothing is allocated once the lane's frame buffers exist -- */
 /* Appends to the lane's open frame. MR_WOULD_BLOCK: the lane is full and its rule is to refuse (command, stream, bulk);
  * the live lane never refuses, it drops its oldest frames and tells the peer (LOSSES). MR_CLOSED: the session is not up. */
-MUST enum mr_rc session_put(struct session *s, enum lane lane, const struct batch_head *head, const struct record *record);
+MUST enum mr_rc session_put(struct session *s, enum lane lane, const struct batch_head *head,
+                            const struct record *record);
 /* Closes the open frames; called once at the end of a turn that put records. */
 void session_flush(struct session *s);
 

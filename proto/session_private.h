@@ -85,7 +85,7 @@ void session_step(struct session *s, const struct handshake_event *event);
 /* Ends the session: BYE to the peer, on_end to the owner. Returns rc. */
 enum mr_rc session_fail(struct session *s, enum mr_rc rc, const char *reason);
 int64_t session_utc_us(const struct session *s); /* 0: not known */
-void session_drop_queues(struct session *s); /* all that is not yet sent */
+void session_drop_queues(struct session *s);     /* all that is not yet sent */
 void session_probe(struct session *s, const struct probe_event *event);
 
 /* -- session_in.c -- */

@@ -195,16 +195,8 @@ void pair_start(struct pair *p, const struct session_conf *conf)
     assert_int_equal(session_new(&p->server.session, &mine, p->now_ns, NULL), MR_OK);
 }
 
-static void empty_link(struct pair_link *link)
-{
-    for (; link->count; link->count--)
-        blob_unref(link->frames[link->first++ % PAIR_LINK_FRAMES]);
-}
-
 void pair_stop(struct pair *p)
 {
-    empty_link(&p->client.out);
-    empty_link(&p->server.out);
     session_free(p->client.session);
     session_free(p->server.session);
 }

@@ -3,19 +3,11 @@
 #define TESTS_SESSION_PAIR_H
 #include "proto/session.h"
 
-enum { PAIR_LINK_FRAMES = 4096, PAIR_LOG_TEXT = 160, PAIR_LOG_LINES = 512 };
-
-/* One direction of the link: frames in order, each there from its time on. */
-struct pair_link {
-    struct blob *frames[PAIR_LINK_FRAMES];
-    int64_t due_ns[PAIR_LINK_FRAMES];
-    unsigned first, count;
-};
+enum { PAIR_LOG_TEXT = 160, PAIR_LOG_LINES = 512 };
 
 struct pair_side {
     struct pair *pair;
     struct session *session;
-    struct pair_link out;                    /* from this side to the other */
     char log[PAIR_LOG_LINES][PAIR_LOG_TEXT]; /* what came up, in words */
     unsigned lines;
     bool ended;
