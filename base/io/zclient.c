@@ -50,6 +50,9 @@ static void let_go(struct zclient *client)
     loop_timer_free(client->deadline);
     loop_source_free(client->socket_source);
     loop_source_free(client->monitor_source);
+    if (client
+            ->socket) /* first: events sent to a monitor that nobody holds any more would stop the I/O thread for ever */
+        zmq_socket_monitor(client->socket, NULL, 0);
     zsock_close(client->monitor);
     zsock_close(client->socket);
     client->deadline = NULL;
