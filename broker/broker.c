@@ -42,12 +42,15 @@ struct broker {
     loop_fn *on_stopped; /* NULL: not stopping, or told already */
     void *stopped_user;
     int64_t stop_by_ns;
+    bool is_proving; /* the self-check runs: nobody is admitted */
 };
 
 /* -- admission ------------------------------------------------------------------------------------------------------- */
 static bool look_up(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
 {
     const struct broker *b = user;
+    if (b->is_proving) /* the self-check's own stranger is none that an operator should hear of */
+        return false;
     const struct registry_identity *who = registry_find_key(b->registry, request->key);
     if (!who) {
         char fingerprint[KEYS_FINGERPRINT_SIZE];
@@ -58,15 +61,6 @@ static bool look_up(void *user, const struct zap_request *request, char ret_user
     }
     snprintf(ret_user_id, ZAP_USER_ID_SIZE, "%s", who->user_id);
     return true;
-}
-
-/* The self-check's own stranger is none that an operator should hear of. */
-static bool look_up_nobody(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
-{
-    (void)user;
-    (void)request;
-    (void)ret_user_id;
-    return false;
 }
 
 /* -- the hub's events ------------------------------------------------------------------------------------------------ */
@@ -219,27 +213,17 @@ static struct zserver_options listener(const struct broker *b)
                                     .rank = AGENTS_RANK};
 }
 
-/* First as a listener that nobody needs yet, with a handler that knows nobody. */
-static enum mr_rc prove_closed(struct broker *b, struct err *err)
-{
-    const struct zserver_options options = listener(b);
-    struct zap *zap = NULL;
-    enum mr_rc rc = zap_new(b->loop, b->zctx, look_up_nobody, b, &zap, err);
-    if (!rc)
-        rc = selfcheck_run(b->loop, b->zctx, &options, err);
-    zap_free(zap);
-    return rc;
-}
-
 enum mr_rc broker_start(struct broker *b, struct err *err)
 {
-    enum mr_rc rc = prove_closed(b, err);
-    if (!rc)
-        rc = zap_new(b->loop, b->zctx, look_up, b, &b->zap, err);
+    const struct zserver_options options = listener(b);
+    enum mr_rc rc = zap_new(b->loop, b->zctx, look_up, b, &b->zap, err);
     if (rc)
         return rc;
-    const struct zserver_options options = listener(b);
-    rc = agents_listen(b->agents, &options, err);
+    b->is_proving = true;
+    rc = selfcheck_run(b->loop, b->zctx, &options, err);
+    b->is_proving = false;
+    if (!rc)
+        rc = agents_listen(b->agents, &options, err);
     if (rc)
         return rc;
     loop_on_turn_end(b->loop, &b->turn_end, on_turn_end, b);
