@@ -1,0 +1,26 @@
+/* bootstrap.h - makes the keys and files with which a bus begins: one broker, one agent, one person. */
+#ifndef CLI_BOOTSTRAP_H
+#define CLI_BOOTSTRAP_H
+#include "base/err.h"
+#include <stdio.h>
+
+struct bootstrap {
+    const char *dir;     /* made when missing */
+    const char *name;    /* of the machine */
+    const char *path;    /* its place in the plant */
+    const char *broker;  /* name of the broker */
+    const char *address; /* where it listens: "127.0.0.1:7420", "*:7420" */
+    const char *data;    /* what they write; relative: below dir */
+    const char *socket;  /* of the agent; NULL: the agent's default */
+    int interval_ms;     /* of telemetry; 0: the agent's default */
+};
+
+/* Makes broker.yaml, broker.key, registry.yaml, directory.yaml, agent.yaml, agent.key, admin.key and contexts/admin.yaml in
+ * dir; keys are readable by the owner only. Prints a line for each to out, unless it is NULL.
+ * MR_INVALID: a name, path or address, or a file is there already: nothing was made; else as fs_write(), and what had
+ * been made is removed again. */
+MUST enum mr_rc bootstrap_make(const struct bootstrap *wish, FILE *out, struct err *err);
+
+/* Whether dir has the files of an earlier bootstrap_make(). */
+bool bootstrap_is_there(const char *dir);
+#endif

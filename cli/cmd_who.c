@@ -1,0 +1,189 @@
+/* cmd_who.c - millrace who: machines and what runs on them, as the broker knows it ($sys/who). */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text_time.h"
+#include "base/text_units.h"
+#include "cli/client.h"
+#include "cli/json_line.h"
+#include "cli/report.h"
+#include "cli/table.h"
+
+enum { PAGES_MAX = 10000, CELL_SIZE = 160 };
+
+struct who {
+    const struct args *args;
+    struct client *client;
+    struct table *table;
+    json_t *page;
+    enum mr_rc rc;
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* -- showing -- */
+static void local_time(const char *rfc3339, char out[CELL_SIZE])
+{
+    int64_t us = 0;
+    struct tm tm;
+    snprintf(out, CELL_SIZE, "-");
+    if (text_parse_time(rfc3339, &us) != MR_OK)
+        return;
+    time_t seconds = (time_t)(us / 1000000);
+    if (localtime_r(&seconds, &tm))
+        strftime(out, CELL_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static void clock_words(const json_t *machine, char out[CELL_SIZE])
+{
+    char offset[TEXT_UNITS_SIZE];
+    const json_t *clock = json_object_get(machine, "clock");
+    int64_t us = json_integer_value(json_object_get(clock, "offset_us"));
+    if (us > INT64_MAX / 1000 || us < -INT64_MAX / 1000)
+        us = 0;
+    text_show_duration(offset, us * 1000);
+    snprintf(out, CELL_SIZE, clock ? "%s, %s%s off" : "-", text_of(clock, "state"), us >= 0 ? "+" : "", offset);
+}
+
+static void json_row(const json_t *machine, const json_t *part, const json_t *life)
+{
+    struct json_line line = json_begin(stdout);
+    const json_t *clock = json_object_get(machine, "clock");
+    json_text(&line, "machine", text_of(machine, "name"));
+    json_text(&line, "part", part ? text_of(part, "name") : NULL);
+    json_text(&line, "kind", part ? text_of(part, "kind") : "machine");
+    json_bool(&line, "alive", json_is_true(json_object_get(life, "alive")));
+    json_text(&line, "since", text_of(life, "since"));
+    json_text(&line, "why", text_of(life, "why"));
+    json_text(&line, "clock", clock ? text_of(clock, "state") : NULL);
+    struct mr_value offset = mr_i64(json_integer_value(json_object_get(clock, "offset_us")));
+    json_value(&line, "clock_offset_us", &offset);
+    json_text(&line, "broker", *text_of(machine, "broker") ? text_of(machine, "broker") : NULL);
+    json_text(&line, "address", *text_of(machine, "address") ? text_of(machine, "address") : NULL);
+    json_end(&line);
+}
+
+static enum mr_rc table_row(struct table *table, const json_t *machine, const json_t *part, const json_t *life)
+{
+    char name[CELL_SIZE], state[CELL_SIZE], since[CELL_SIZE], clock[CELL_SIZE] = "";
+    bool alive = json_is_true(json_object_get(life, "alive"));
+    const char *why = text_of(life, "why");
+    snprintf(name, sizeof name, "%s%s%s", text_of(machine, "name"), part ? "/" : "", part ? text_of(part, "name") : "");
+    snprintf(state, sizeof state, "%s%s%s", alive ? "alive" : "gone", *why ? ": " : "", why);
+    local_time(text_of(life, "since"), since);
+    if (!part)
+        clock_words(machine, clock);
+    const char *cells[TABLE_COLUMNS] = {name, state, since, clock, part ? "" : text_of(machine, "broker")};
+    return table_add(table, alive ? COLOUR_NONE : COLOUR_YELLOW, cells);
+}
+
+static enum mr_rc show(struct who *who, const json_t *machine, const json_t *part)
+{
+    const json_t *life = part ? part : machine;
+    if (!who->args->json)
+        return table_row(who->table, machine, part, life);
+    json_row(machine, part, life);
+    return MR_OK;
+}
+
+static enum mr_rc show_page(struct who *who)
+{
+    enum mr_rc rc = MR_OK;
+    const json_t *machines = json_object_get(who->page, "machines");
+    for (size_t i = 0; i < json_array_size(machines) && !rc; i++) {
+        const json_t *machine = json_array_get(machines, i);
+        const json_t *parts = json_object_get(machine, "parts");
+        rc = show(who, machine, NULL);
+        for (size_t j = 0; j < json_array_size(parts) && !rc; j++)
+            rc = show(who, machine, json_array_get(parts, j));
+    }
+    return rc;
+}
+
+/* -- asking -- */
+static void on_answer(void *user, enum mr_rc rc, const struct mr_msg *reply)
+{
+    struct who *who = user;
+    who->rc = rc;
+    if (rc == MR_OK)
+        who->page = json_loadb(reply->value.as.ptr, reply->value.len, 0, NULL);
+    client_done(who->client);
+}
+
+static int tell(const struct who *who, enum mr_rc rc)
+{
+    const char *where = client_where(who->client);
+    switch (rc) {
+    case MR_NO_RESPONDER:
+    case MR_ISOLATED:
+        return report_failure(where, rc, "no broker can be reached that knows who is there");
+    case MR_TIMEOUT:
+        return report_failure(where, rc, "the broker has not answered within %d ms", who->args->wait_ms);
+    default:
+        return client_fail(who->client, rc);
+    }
+}
+
+/* One page of the list, from a cursor; the next cursor is in it. */
+static int ask(struct who *who, int64_t from)
+{
+    char request[64];
+    enum { SLACK_MS = 1000 };
+    int wait_ms = who->args->wait_ms;
+    int len = snprintf(request, sizeof request, "{\"from\":%" PRId64 "}", from);
+    json_decref(who->page);
+    who->page = NULL;
+    enum mr_rc rc = mr_request(client_bus(who->client), "$sys/who", request, (size_t)len, wait_ms, on_answer, who);
+    if (rc)
+        return tell(who, rc);
+    enum client_end end = client_run(who->client, wait_ms + SLACK_MS);
+    if (end == CLIENT_INTERRUPTED)
+        return EXIT_INTERRUPTED;
+    if (end == CLIENT_CLOSED)
+        return EXIT_FAILED;
+    if (end == CLIENT_LATE || who->rc)
+        return tell(who, end == CLIENT_LATE ? MR_TIMEOUT : who->rc);
+    if (who->page)
+        return EXIT_DONE;
+    return report_failure(client_where(who->client), MR_INVALID, "the broker's answer is not JSON");
+}
+
+static int run(struct who *who)
+{
+    int64_t from = 0;
+    int code = EXIT_DONE;
+    for (int pages = 0; pages < PAGES_MAX && !code && (from || pages == 0); pages++) {
+        code = ask(who, from);
+        if (!code && show_page(who))
+            code = report_failure(client_where(who->client), MR_NO_MEMORY, "too many machines");
+        from = json_integer_value(json_object_get(who->page, "next"));
+    }
+    if (code || who->args->json)
+        return code;
+    const struct terminal terminal = terminal_of(stdout);
+    table_print(who->table, &terminal);
+    return EXIT_DONE;
+}
+
+int cmd_who(const struct args *args)
+{
+    static const char *const titles[] = {"MACHINE / APP", "STATE", "SINCE", "CLOCK", "BROKER"};
+    struct who who = {.args = args};
+    int code;
+    enum mr_rc rc = table_new(titles, 5, &who.table);
+    if (rc)
+        return report_failure("", rc, "%s", rc_text(rc));
+    if (client_open(args, &who.client, &code) == MR_OK)
+        code = run(&who);
+    json_decref(who.page);
+    table_free(who.table);
+    client_close(who.client, 0);
+    return code;
+}

@@ -1,0 +1,85 @@
+# completion.bash - bash completion of millrace: commands, options, files and contexts.
+# Made from the table in cli/commands.c by tests/lint/cli_reference.py --write; do not edit.
+_millrace()
+{
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' opts='' words=''
+    local i
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --context | --socket) ((i++)) ;;
+            -*) ;;
+            *)
+                command=${COMP_WORDS[i]}
+                break
+                ;;
+        esac
+    done
+    local commands='dev init get sub pub req serve who check version help'
+    case $previous in
+        --context)
+            words=$(cd "${XDG_CONFIG_HOME:-$HOME/.config}/millrace/contexts" 2>/dev/null && echo *.yaml)
+            mapfile -t COMPREPLY < <(compgen -W "${words//.yaml/}" -- "$current")
+            return
+            ;;
+        --dir | --out | --data)
+            mapfile -t COMPREPLY < <(compgen -d -- "$current")
+            return
+            ;;
+        --socket)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --address | --interval | --seconds | --name | --path | --broker | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
+            return
+            ;;
+    esac
+    case $command in
+        '')
+            opts='--help --version --context --socket'
+            words=$commands
+            ;;
+        dev)
+            opts='--help --dir --address --interval --seconds'
+            ;;
+        init)
+            opts='--help --out --name --path --broker --address --data --socket'
+            ;;
+        get)
+            opts='--help --all-publishers --watch --wait --json --context --socket'
+            ;;
+        sub)
+            opts='--help --count --seconds --no-snapshot --raw --json --context --socket'
+            ;;
+        pub)
+            opts='--help --unit --type --quality --source --keep --clear --wait --context --socket'
+            ;;
+        req)
+            opts='--help --wait --json --context --socket'
+            ;;
+        serve)
+            opts='--help --exec --text --count --wait --context --socket'
+            ;;
+        who)
+            opts='--help --wait --json --context --socket'
+            ;;
+        check)
+            opts='--help --wait --json --context --socket'
+            ((i + 1 == COMP_CWORD)) && words='config host bus'
+            ;;
+        version)
+            opts='--help --json'
+            ;;
+        help)
+            opts='--help --form'
+            words=$commands
+            ;;
+    esac
+    [[ $current == -* ]] && words=$opts
+    if [[ $words ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    elif [[ $command == check ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    fi
+}
+complete -F _millrace millrace

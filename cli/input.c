@@ -1,0 +1,35 @@
+/* input.c - see input.h. */
+#include "cli/input.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum mr_rc read_all(struct buf *ret, struct err *err)
+{
+    char chunk[16384];
+    ssize_t n;
+    enum mr_rc rc = MR_OK;
+    while (!rc && (n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
+        if (n > 0) {
+            rc = buf_append(ret, chunk, (size_t)n);
+        } else if (errno != EINTR) {
+            err_set(err, "standard input: %s", strerror(errno));
+            return MR_UNKNOWN;
+        }
+    }
+    if (rc == MR_OK && ret->len && ret->data[ret->len - 1] == '\n')
+        ret->len--;
+    return rc;
+}
+
+enum mr_rc input_read(const char *argument, struct buf *ret, struct err *err)
+{
+    if (!argument)
+        return MR_OK;
+    bool is_stdin = strcmp(argument, "-") == 0;
+    enum mr_rc rc = is_stdin ? read_all(ret, err) : buf_append(ret, argument, strlen(argument));
+    if (rc == MR_TOO_BIG)
+        err_set(err, "a value has at most %zu bytes", ret->max);
+    return rc;
+}
