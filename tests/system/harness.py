@@ -1,0 +1,241 @@
+"""Brokers and agents as real processes for the system tests: keys, files, start, stop, lines of their logs.
+
+    import harness
+    with harness.Plant() as plant:
+        broker = plant.broker()
+        agent = plant.agent("here", "demo/here")
+        broker.start(); agent.start()
+        agent.wait("AGENT-UPLINK-UP")
+
+Every wait has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
+at the end of the with block.
+"""
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+SOURCE = pathlib.Path(os.environ.get("MILLRACE_SOURCE", pathlib.Path(__file__).resolve().parent.parent.parent))
+BUILD = pathlib.Path(os.environ.get("MILLRACE_BUILD", SOURCE / "build/dev"))
+BIN = BUILD / "bin"
+PEER = BUILD / "tests/system/system_peer"
+FAIL_OPEN = BUILD / "tests/system/system_fail_open.so"
+WAIT_S = 20  # for what must happen: generous, sanitizers are slow
+
+
+class Failure(Exception):
+    """What a test found wrong."""
+
+
+def check(condition, words):
+    """Fails the test with these words unless the condition holds."""
+    if not condition:
+        raise Failure(words)
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*command, status=0, env=None):
+    """Runs a program to its end; its output (both streams). The exit status must be the one expected."""
+    words = [str(c) for c in command]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+                          env={**os.environ, **(env or {})})
+    check(done.returncode == status, f"{' '.join(words)}: exit {done.returncode}, expected {status}:\n{done.stdout}")
+    return done.stdout
+
+
+class Process:
+    """A program that runs until it is stopped; its stderr is read as lines of a log."""
+
+    def __init__(self, *command, env=None):
+        self.command = [str(c) for c in command]
+        self.env = {**os.environ, **(env or {})}
+        self.child = None
+        self.log = []
+        self.read_to = 0  # lines a wait has seen
+
+    def start(self):
+        """Starts it; lines of an earlier run stay in the log."""
+        check(self.child is None, f"{self.command[0]} runs already")
+        # pylint: disable-next=consider-using-with
+        self.child = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.env)
+        os.set_blocking(self.child.stderr.fileno(), False)
+        self.rest = b""
+        return self
+
+    def pump(self, seconds):
+        """Reads what it logs, at most this long; returns at the first new line. False: its stderr is closed."""
+        ready, _, _ = select.select([self.child.stderr], [], [], max(seconds, 0))
+        if not ready:
+            return True
+        data = os.read(self.child.stderr.fileno(), 65536)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        self.log += [line.decode(errors="replace") for line in lines]
+        return bool(data)
+
+    def wait(self, pattern, seconds=WAIT_S):
+        """Waits for a line, not seen by an earlier wait, that the pattern is found in; returns the match."""
+        until = time.monotonic() + seconds
+        while True:
+            for number in range(self.read_to, len(self.log)):
+                match = re.search(pattern, self.log[number])
+                if match:
+                    self.read_to = number + 1
+                    return match
+            left = until - time.monotonic()
+            if left <= 0 or not self.pump(left):
+                raise Failure(f"{self.command[0]}: no line with '{pattern}' within {seconds} s in:\n" + "\n".join(self.log))
+
+    def has_logged(self, pattern):
+        """Whether any line so far has the pattern in it."""
+        while self.child and select.select([self.child.stderr], [], [], 0)[0] and self.pump(0):
+            pass
+        return any(re.search(pattern, line) for line in self.log)
+
+    def signal(self, number):
+        """Sends it a signal."""
+        os.kill(self.child.pid, number)
+
+    def is_running(self):
+        """Whether it has not ended by itself."""
+        return self.child is not None and self.child.poll() is None
+
+    def end(self, seconds=WAIT_S):
+        """Waits for its end, reading its log meanwhile; its exit status, negative for a signal."""
+        until = time.monotonic() + seconds
+        while self.pump(until - time.monotonic()) and time.monotonic() < until:
+            pass
+        try:
+            status = self.child.wait(max(until - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.command[0]} does not end:\n" + "\n".join(self.log)) from None
+        self.child.stderr.close()
+        self.child = None
+        return status
+
+    def stop(self, seconds=WAIT_S):
+        """SIGTERM, then its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.end(seconds)
+
+    def kill(self):
+        """kill -9."""
+        self.signal(signal.SIGKILL)
+        self.end()
+
+    def discard(self):
+        """At the end of a test: gone, whatever it says."""
+        if self.child is not None:
+            self.child.kill()
+            self.child.wait()
+            self.child.stderr.close()
+            self.child = None
+
+
+class Plant:
+    """A folder with one broker and any number of agents and persons, all on 127.0.0.1."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-test-"))
+        self.port = free_port()
+        self.identities = []
+        self.processes = []
+        self.broker_public = self.key("broker", "mr1", "broker.key")
+        self.write("directory.yaml", f'brokers: [{{name: mr1, address: "127.0.0.1:{self.port}", public: "{self.broker_public}"}}]\n')
+        self.write_registry()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.discard()
+        shutil.rmtree(self.folder)
+
+    def write(self, name, text):
+        """Writes a file of the plant; its path."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def key(self, kind, name, file):
+        """Makes a key file; the public key as text."""
+        return run(PEER, "key", kind, name, self.folder / file).strip()
+
+    def write_registry(self):
+        """Writes what self.identities says: (name, kind, path, public) each."""
+        lines = [f'  - {{name: {n}, kind: {k}, path: {p}, public: "{key}"}}\n' for n, k, p, key in self.identities]
+        return self.write("registry.yaml", "identities:" + ("\n" + "".join(lines) if lines else " []\n"))
+
+    def admit(self, name, kind, path, public):
+        """Adds an identity to the registry file; a running broker learns of it by SIGHUP."""
+        self.identities.append((name, kind, path, public))
+        self.write_registry()
+
+    def forget(self, name):
+        """Takes an identity out of the registry file."""
+        self.identities = [i for i in self.identities if i[0] != name]
+        self.write_registry()
+
+    def process(self, *command, env=None):
+        """A process that ends with the plant at the latest; not started yet."""
+        self.processes.append(Process(*command, env=env))
+        return self.processes[-1]
+
+    def broker(self, more="", env=None):
+        """The broker mr1, not started yet; more: further lines of broker.yaml."""
+        path = self.write("broker.yaml", f'name: mr1\ndata: {self.folder}/broker-data\npeers: []\n'
+                                         f'listen: {{agents: "127.0.0.1:{self.port}"}}\n{more}')
+        return self.process(BIN / "millrace-broker", "--config", path, env=env)
+
+    def agent(self, name, path, admitted=True, more=""):
+        """An agent with a new key, not started yet; more: further lines of its agent.yaml."""
+        public = self.key("agent", name, f"{name}.key")
+        if admitted:
+            self.admit(name, "machine", path, public)
+        return self.process(BIN / "millrace-agent", "--config", self.agent_yaml(name, more))
+
+    def agent_yaml(self, name, more=""):
+        """The agent's configuration file, written."""
+        return self.write(f"{name}.yaml", f'name: {name}\nbrokers: [mr1]\nkey: {name}.key\ndata: {self.folder}/{name}-data\n'
+                                          f'socket: {{path: {self.socket(name)}, mode: "0600"}}\n'
+                                          f'telemetry: {{interval: 1 s}}\n{more}')
+
+    def socket(self, name):
+        """The unix socket of the agent."""
+        return self.folder / f"{name}.sock"
+
+    def knock(self, mode, key_file):
+        """Connects with a key file by the C helper; what came of it."""
+        return run(PEER, mode, f"127.0.0.1:{self.port}", self.broker_public, self.folder / key_file)
+
+
+def main(*tests):
+    """Runs the test functions one after the other; prints each name, ends with status 1 if one failed."""
+    wanted = sys.argv[1:]
+    failed = 0
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        begun = time.monotonic()
+        try:
+            test()
+            print(f"ok     {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAILED {test.__name__}", flush=True)
+            traceback.print_exc(file=sys.stdout)
+    sys.exit(1 if failed else 0)
