@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "bus/hub_private.h"
-#include "proto/limits.h"
 
 enum {
     CALLS_MAX = 65536,
     CALLS_PER_PORT = 1024,
     TAGS_PER_SLOT = 2,        /* definitions outlive slots a while */
     PUBLISHERS_PER_PORT = 64, /* apps and devices of one machine, on the average */
-    PUBLISHERS_LEAST = 4096,
+    PUBLISHERS_LEAST = 65536,
     SWEEP_NS = 1000 * 1000 * 1000, /* expired calls and tombstones */
     NOTICE_MAX = 768,
     SCRATCH_MAX = VALUE_MAX_BYTES + 1024
@@ -139,7 +138,7 @@ void hub_free(struct hub *h)
     route_free(h->route);
     names_free(h->names);
     buf_fini(&h->scratch);
-    mem_free(h->seen);
+    mem_free(h->owners);
     mem_free(h->name);
     mem_free(h->identity);
     mem_free(h->path);
@@ -214,43 +213,13 @@ static void on_error(void *user, enum mr_rc rc, const char *reason, uint32_t top
     hub_notice(p->hub, HUB_NOTICE_DENIED, "%s: %s (%s)", p->address, reason, rc_text(rc));
 }
 
-static void on_topic(void *user, const struct session_topic *topic)
-{
-    struct port *p = user;
-    uint32_t id;
-    enum mr_rc rc = p->kind == PORT_APP ? MR_MISUSE : names_topic(p->hub->names, topic->text, strlen(topic->text), &id);
-    if (!rc)
-        rc = idmap_set(&p->topic_of, topic->id, id);
-    if (rc)
-        hub_end_port(p, rc, "cannot take the topic it announced");
-}
-
-static bool may_speak_for(const struct port *p, const char *identity)
-{
-    return p->kind == PORT_UPLINK || strcmp(identity, p->identity) == 0;
-}
-
-/* An app names its devices (identity left empty), an agent what lives on it, a broker anybody. */
-static void on_publisher(void *user, const struct session_publisher *publisher)
-{
-    struct port *p = user;
-    const char *identity = p->kind == PORT_APP && !*publisher->identity ? p->identity : publisher->identity;
-    uint32_t id;
-    enum mr_rc rc =
-        may_speak_for(p, identity) ? names_publisher(p->hub->names, identity, publisher->part, &id) : MR_DENIED;
-    if (!rc)
-        rc = idmap_set(&p->publisher_of, publisher->id, id);
-    if (rc)
-        hub_end_port(p, rc, "may not speak for the publisher it announced");
-}
-
 const struct session_events hub_session_events = {
     .on_hello = hub_on_hello,
     .on_welcome = hub_on_welcome,
     .on_end = on_end,
     .on_state = on_state,
-    .on_topic = on_topic,
-    .on_publisher = on_publisher,
+    .on_topic = hub_on_topic,
+    .on_publisher = hub_on_publisher,
     .on_open = hub_on_open,
     .on_birth = hub_on_birth,
     .on_death = hub_on_death,
@@ -410,6 +379,18 @@ void hub_end_port(struct port *p, enum mr_rc rc, const char *reason)
     session_bye(p->session, rc, reason, 0);
     hub_mark(p);
     p->hub->events->on_over(p->hub->user, p->number, rc, reason, 0);
+}
+
+void hub_break(struct port *p, const char *format, ...)
+{
+    struct err what;
+    char reason[sizeof what.text + 32];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what.text, sizeof what.text, format, args);
+    va_end(args);
+    snprintf(reason, sizeof reason, "protocol broken: %s", what.text);
+    hub_end_port(p, MR_INVALID, reason);
 }
 
 void hub_must(struct port *p, enum mr_rc rc)

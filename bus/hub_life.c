@@ -114,12 +114,8 @@ void hub_on_birth(void *user, const struct session_birth *birth)
         be_born(h, p, publisher, p->birth, p->link, birth->since_us);
     else
         be_born(h, p, publisher, birth->birth, birth->link, birth->since_us);
-    for (size_t i = 0; i < birth->n_tags; i++) {
-        struct session_tag def = birth->tags[i];
-        def.topic = hub_topic_meant(p, def.topic);
-        if (def.topic)
-            hub_must(p, hub_set_tag(h, publisher, &def));
-    }
+    for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
+        hub_take_born_tag(p, publisher, &birth->tags[i]);
 }
 
 void hub_on_death(void *user, const struct session_death *death)
@@ -146,8 +142,8 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
     struct session_loss ours = *loss;
     (void)lane;
     ours.publisher = loss->publisher ? hub_publisher_meant(p, loss->publisher) : 0;
-    if (loss->publisher &&
-        (!ours.publisher || names_get_publisher(p->hub->names, ours.publisher)->owner == p->hub->self))
+    const struct publisher *who = names_get_publisher(p->hub->names, ours.publisher);
+    if (loss->publisher && (!who || who->owner == p->hub->self))
         return;
     tell_loss(p->hub, p, &ours);
 }
@@ -187,7 +183,7 @@ static bool is_app_name(const char *name)
     return *name && !strpbrk(name, "/+#") && *name != '$';
 }
 
-static enum mr_rc name_app(struct port *p, const char *name)
+static enum mr_rc name_app(struct port *p, const char *name, struct err *err)
 {
     struct hub *h = p->hub;
     char inbox[TOPIC_MAX_BYTES + 1];
@@ -197,7 +193,7 @@ static enum mr_rc name_app(struct port *p, const char *name)
     mem_free(p->part);
     p->part = part;
     snprintf(inbox, sizeof inbox, "$inbox/%s/%u", p->identity, p->number);
-    enum mr_rc rc = names_publisher(h->names, p->identity, part, &p->publisher);
+    enum mr_rc rc = hub_take_publisher(p, p->identity, part, &p->publisher, err);
     if (!rc)
         rc = names_topic(h->names, inbox, strlen(inbox), &p->inbox);
     return rc;
@@ -209,9 +205,10 @@ static void hello_of_app(struct port *p, const struct session_hello *hello)
         hub_end_port(p, MR_INVALID, "an app's name is 1 to 128 bytes without '/', '+', '#' and a leading '$'");
         return;
     }
-    enum mr_rc rc = name_app(p, hello->name);
+    struct err err = {{0}};
+    enum mr_rc rc = name_app(p, hello->name, &err);
     if (rc) {
-        hub_end_port(p, rc, rc_text(rc));
+        hub_end_port(p, rc, *err.text ? err.text : rc_text(rc));
         return;
     }
     welcome(p, 0);
@@ -219,25 +216,35 @@ static void hello_of_app(struct port *p, const struct session_hello *hello)
     be_born(p->hub, NULL, p->publisher, p->hub->birth, 0, p->since_us);
 }
 
+/* How many of the records up to `last` the peer lost; 0 where that cannot be said: an earlier life of this broker may have had some. */
+static uint64_t count_gap(const struct seen *seen, const struct session_hello *hello, uint64_t last)
+{
+    if (seen->birth == hello->birth)
+        return last - seen->seq;
+    return seen->birth || hello->link == 1 ? last : 0;
+}
+
 /* What the Hello says was numbered since the last record seen of this identity never came. */
 static void tell_gap(struct port *p, const struct session_hello *hello)
 {
     struct hub *h = p->hub;
-    struct seen *seen = hub_seen(h, p->owner);
-    if (!seen) {
+    struct owner *owner = hub_owner(h, p->owner);
+    if (!owner) {
         hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
         return;
     }
+    struct seen *seen = &owner->seen;
     uint64_t last = hello->next_seq ? hello->next_seq - 1 : 0;
-    struct session_loss loss = {
-        .publisher = p->owner, .link = hello->link, .via = "", .birth = hello->birth, .cause = MR_LINK};
-    if (seen->birth == hello->birth && last > seen->seq) {
-        loss.first = seen->seq + 1;
-        loss.last = last;
-        loss.count = last - seen->seq;
-        tell_loss(h, p, &loss);
-    } else if (seen->birth == 0 && hello->link > 1) {
-        loss.last = last; /* how much of it came, who knows: we were not there */
+    uint64_t before = seen->birth == hello->birth ? seen->seq : 0;
+    if (last > before) {
+        const struct session_loss loss = {.publisher = p->owner,
+                                          .link = hello->link,
+                                          .via = "",
+                                          .birth = hello->birth,
+                                          .first = before + 1,
+                                          .last = last,
+                                          .count = count_gap(seen, hello, last),
+                                          .cause = MR_LINK};
         tell_loss(h, p, &loss);
     }
     *seen = (struct seen){.birth = hello->birth, .link = hello->link, .seq = last};
@@ -434,7 +441,7 @@ static void app_died(struct port *p)
         publisher_died(p, p->publisher, h->birth, 0);
     for (uint32_t page = 0; page < p->publisher_of.n; page++)
         for (uint32_t i = 0; p->publisher_of.page[page] && i < IDMAP_PAGE; i++)
-            if (p->publisher_of.page[page][i])
+            if (p->publisher_of.page[page][i] && p->publisher_of.page[page][i] != NAME_REFUSED)
                 publisher_died(p, (uint32_t)p->publisher_of.page[page][i], h->birth, 0);
 }
 
@@ -444,12 +451,12 @@ static void agent_died(struct port *p)
     if (p->is_replaced)
         return;
     if (!p->ended_clean) {
-        const struct seen *seen = hub_seen(h, p->owner);
+        const struct owner *owner = hub_owner(h, p->owner);
         const struct session_loss loss = {.publisher = p->owner,
                                           .link = p->link,
                                           .via = "",
                                           .birth = p->birth,
-                                          .first = seen ? seen->seq + 1 : 0,
+                                          .first = owner ? owner->seen.seq + 1 : 0,
                                           .cause = MR_LINK};
         tell_loss(h, p, &loss);
     }

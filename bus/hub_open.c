@@ -25,17 +25,6 @@ static enum mr_rc unit_of(struct hub *h, const struct session_tag *def, const ch
     }
 }
 
-enum mr_rc hub_set_tag(struct hub *h, uint32_t publisher, const struct session_tag *def)
-{
-    const struct tag *known = presence_get_tag(h->presence, publisher, def->topic);
-    uint32_t version = known ? known->version : 0;
-    const struct tag *tag;
-    enum mr_rc rc = presence_tag(h->presence, publisher, def, &tag);
-    if (!rc && tag->version != version)
-        h->tags_epoch++;
-    return rc;
-}
-
 static enum mr_rc open_tag(struct port *p, uint32_t publisher, uint32_t topic, const struct session_tag *asked,
                            struct err *err)
 {
@@ -50,10 +39,7 @@ static enum mr_rc open_tag(struct port *p, uint32_t publisher, uint32_t topic, c
         err_set(err, "the unit of '%s' is longer than %d bytes or not text", text, UNIT_MAX_BYTES);
         return rc;
     }
-    rc = hub_set_tag(h, publisher, &def);
-    if (rc)
-        err_set(err, "the tag '%s' cannot be kept: %s", text, rc_text(rc));
-    return rc;
+    return hub_take_tag(p, publisher, &def, err);
 }
 
 /* The topic in full as an id of ours, which the port may use from now on. */
@@ -72,12 +58,8 @@ static enum mr_rc open_topic(struct port *p, const char *asked, uint32_t *ret_to
         err_set(err, "'%s' %s", text, topic_rule_text(rule));
         return MR_INVALID;
     }
-    rc = names_topic(p->hub->names, text, len, ret_topic);
-    if (!rc)
-        rc = idmap_set(&p->may, *ret_topic, hub_may(p, *ret_topic) | MAY_USE_ID);
-    if (rc)
-        err_set(err, "'%s' cannot be taken: %s", text, rc_text(rc));
-    return rc;
+    rc = hub_take_topic(p, text, ret_topic, err);
+    return rc ? rc : idmap_set(&p->may, *ret_topic, hub_may(p, *ret_topic) | MAY_USE_ID);
 }
 
 static enum mr_rc check_publish(struct port *p, uint32_t topic, struct err *err)
@@ -92,7 +74,9 @@ void hub_on_open(void *user, const struct session_open *open)
     struct err err = {{0}};
     uint32_t topic = 0;
     uint32_t publisher = open->publisher ? (uint32_t)idmap_get(&p->publisher_of, open->publisher) : p->publisher;
-    enum mr_rc rc = p->kind == PORT_APP && publisher ? open_topic(p, open->topic, &topic, &err) : MR_MISUSE;
+    enum mr_rc rc = p->kind == PORT_APP && publisher && publisher != NAME_REFUSED
+                        ? open_topic(p, open->topic, &topic, &err)
+                        : MR_MISUSE;
     if (!rc)
         rc = check_publish(p, topic, &err);
     if (!rc && open->tag)

@@ -2,6 +2,7 @@
  *
  *   hub.c           birth and end of hubs and ports, the turn, the clock's ticks, views
  *   hub_port.c      telling a peer names and lives before they are used, and putting records on its lanes
+ *   hub_names.c     what a peer adds to the tables of names and tags, and its share of them
  *   hub_record.c    the way of a record: ids, rights, number, last value, route
  *   hub_interest.c  entries of interest, the merged entries towards the broker, snapshots
  *   hub_life.c      Hello and Welcome, births, deaths, losses, staleness
@@ -19,6 +20,7 @@
 #include "bus/idmap.h"
 #include "bus/lastval.h"
 #include "bus/route.h"
+#include "proto/limits.h"
 #include "proto/session.h"
 
 /* The highest number seen of a publishing identity. */
@@ -26,6 +28,15 @@ struct seen {
     uint64_t birth, seq;
     uint32_t link;
 };
+
+/* Kept by publisher id: of an identity what was seen of it, of whoever fills tables how much of them. */
+struct owner {
+    struct seen seen;
+    uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
+};
+
+/* What a peer's id stands for when there was no room for its name: records that use it are refused, the session lives on. */
+#define NAME_REFUSED UINT32_MAX
 
 /* What a port may do with a topic, kept beside its id: asked of rights once. */
 enum may { MAY_KNOWN = 1, MAY_PUBLISH = 2, MAY_REQUEST = 4, MAY_USE_ID = 8, MAY_REFUSAL_TOLD = 16 };
@@ -70,7 +81,8 @@ struct port {
     uint32_t link;
     uint32_t inbox; /* PORT_APP: topic id */
     int64_t since_us;
-    bool is_dirty, is_over, is_welcome, ended_clean, is_replaced;
+    bool is_over, is_welcome, ended_clean, is_replaced;
+    bool is_full_told; /* that a name or tag of it was refused */
     struct list in_dirty;
     struct idmap topic_of, publisher_of; /* peer's id -> ours */
     struct idmap may;                    /* our topic id -> enum may */
@@ -120,8 +132,8 @@ struct hub {
     struct presence *presence;
     struct calls *calls;
     struct own_service *services;
-    struct seen *seen; /* by owner's publisher id */
-    uint32_t seen_cap;
+    struct owner *owners; /* by publisher id */
+    uint32_t owners_cap;
     struct map upstreams; /* agent: by kind and filter */
     struct map64 upstream_by_id;
     uint32_t next_upstream;
@@ -158,6 +170,22 @@ void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);
 /* For results that can only say "no memory" or "the session is over": then ends the port, so that nothing is lost silently. */
 void hub_must(struct port *p, enum mr_rc rc);
 
+/* The peer broke the protocol in these words: its session ends. */
+void hub_break(struct port *p, const char *format, ...) FORMAT_CHECKED(2, 3);
+
+/* hub_names.c */
+struct owner *hub_owner(struct hub *h, uint32_t publisher); /* NULL: no memory; borrowed until the next call */
+void hub_on_topic(void *user, const struct session_topic *topic);
+void hub_on_publisher(void *user, const struct session_publisher *publisher);
+/* For ports that pay with their share. MR_TOO_BIG: it is used up, or the table is full. */
+MUST enum mr_rc hub_take_topic(struct port *p, const char *text, uint32_t *ret_topic, struct err *err);
+MUST enum mr_rc hub_take_publisher(struct port *p, const char *identity, const char *part, uint32_t *ret_publisher,
+                                   struct err *err);
+MUST enum mr_rc hub_take_tag(struct port *p, uint32_t publisher, const struct session_tag *def, struct err *err);
+void hub_take_born_tag(struct port *p, uint32_t publisher,
+                       const struct session_tag *born); /* its topic by the peer's id */
+MUST enum mr_rc hub_set_tag(struct hub *h, uint32_t publisher, const struct session_tag *def);
+
 /* hub_port.c */
 void hub_put(struct port *p, enum lane lane, const struct batch_head *head, const struct record *record);
 MUST enum mr_rc hub_try_put(struct port *p, enum lane lane, const struct batch_head *head, const struct record *record);
@@ -169,12 +197,10 @@ void hub_tell_topic(struct port *p, uint32_t topic);
 void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
 void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record);
 void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *head, struct record *record);
-uint32_t hub_publisher_meant(const struct port *p,
-                             uint32_t id); /* our id of the publisher the peer means, 0 = not announced */
-uint32_t hub_topic_meant(struct port *p,
-                         uint32_t id);            /* our id of the topic the peer means, 0 = it may not use that id */
+/* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
+uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
+uint32_t hub_topic_meant(struct port *p, uint32_t id);
 uint64_t hub_may(struct port *p, uint32_t topic); /* enum may bits, asked of rights the first time */
-struct seen *hub_seen(struct hub *h, uint32_t owner); /* NULL: no memory */
 
 /* hub_interest.c */
 void hub_on_interest(void *user, const struct session_interest *interest);
@@ -204,7 +230,6 @@ bool hub_is_fresh(const struct hub *h, const struct slot *slot);
 
 /* hub_open.c */
 void hub_on_open(void *user, const struct session_open *open);
-MUST enum mr_rc hub_set_tag(struct hub *h, uint32_t publisher, const struct session_tag *def);
 
 /* hub_call.c */
 void hub_on_request(struct port *from, struct batch_head *head, struct record *record);

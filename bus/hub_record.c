@@ -1,5 +1,4 @@
 /* hub_record.c - the way of a record: whose it is, may it, is it new, keep it, who wants it, and up. */
-#include <stdio.h>
 #include <string.h>
 
 #include "bus/hub_private.h"
@@ -7,24 +6,14 @@
 /* A source time further ahead of our clock than this is flagged; nothing is ordered by it either way. */
 static const int64_t future_limit_us = 5 * 1000 * 1000;
 
+/* Times travel relative to a batch's base: within this range no difference of two overflows. */
+#define BASE_TIME_MAX_US (INT64_MAX / 2)
+
+/* A body holds one value and its status; fields this version does not know may add a little. */
+enum { BODY_MAX_BYTES = VALUE_MAX_BYTES + 4096 };
+
 /* What an app may say of its own record; the rest is for agents and brokers to say. */
 static const uint32_t app_flags = MR_KEEP | MR_CLEAR | MR_BACKFILL | MR_FORCED;
-
-struct seen *hub_seen(struct hub *h, uint32_t owner)
-{
-    if (owner >= h->seen_cap) {
-        uint32_t cap = h->seen_cap ? h->seen_cap : 64;
-        while (cap <= owner)
-            cap *= 2;
-        struct seen *seen = mem_resize(h->seen, cap * sizeof *seen);
-        if (!seen)
-            return NULL;
-        memset(seen + h->seen_cap, 0, (cap - h->seen_cap) * sizeof *seen);
-        h->seen = seen;
-        h->seen_cap = cap;
-    }
-    return &h->seen[owner];
-}
 
 /* -- rights -- */
 uint64_t hub_may(struct port *p, uint32_t topic)
@@ -60,13 +49,6 @@ static void refuse(struct port *p, uint32_t topic, uint64_t may)
 }
 
 /* -- whose and which -- */
-static void protocol_broken(struct port *p, const char *what, uint32_t id)
-{
-    char reason[96];
-    snprintf(reason, sizeof reason, "protocol broken: %s %u", what, id);
-    hub_end_port(p, MR_INVALID, reason);
-}
-
 /* Apps use our ids, and only those they opened or were told. */
 uint32_t hub_topic_meant(struct port *p, uint32_t id)
 {
@@ -82,13 +64,21 @@ uint32_t hub_publisher_meant(const struct port *p, uint32_t id)
     return (uint32_t)idmap_get(&p->publisher_of, id);
 }
 
-/* Makes the peer's batch head ours. False: the session was ended. */
+/* Makes the peer's batch head ours. False: the session was ended, or the publisher is refused. */
 static bool take_head(struct port *p, struct batch_head *head)
 {
     struct hub *h = p->hub;
     uint32_t publisher = hub_publisher_meant(p, head->publisher);
     if (!publisher) {
-        protocol_broken(p, "records of a publisher that was not announced:", head->publisher);
+        hub_break(p, "records of a publisher that was not announced: %u", head->publisher);
+        return false;
+    }
+    if (publisher == NAME_REFUSED) {
+        h->refused++;
+        return false;
+    }
+    if (head->base_us > BASE_TIME_MAX_US || head->base_us < -BASE_TIME_MAX_US) {
+        hub_break(p, "records with a base time out of range");
         return false;
     }
     head->publisher = publisher;
@@ -102,7 +92,7 @@ static bool take_head(struct port *p, struct batch_head *head)
     } else if (p->kind == PORT_AGENT) {
         bool is_later = head->birth != p->birth ? head->birth > p->birth : head->link > p->link;
         if (is_later) { /* an earlier one is fine: kept values are offered under the birth that wrote them */
-            protocol_broken(p, "records of a birth or link that is still to come: link", head->link);
+            hub_break(p, "records of a birth or link that is still to come: link %u", head->link);
             return false;
         }
         head->broker_us = hub_now_us(h);
@@ -123,8 +113,8 @@ static bool is_above(const struct seen *seen, const struct batch_head *head, uin
 /* Live records are taken once, over all reconnects; false = seen already, or of an older link. */
 static bool is_new(struct hub *h, uint32_t owner, const struct batch_head *head, uint64_t seq)
 {
-    struct seen *seen = hub_seen(h, owner);
-    if (!seen || !is_above(seen, head, seq))
+    struct seen *seen = &h->owners[owner].seen; /* there is one since the publisher was announced */
+    if (!is_above(seen, head, seq))
         return false;
     *seen = (struct seen){.birth = head->birth, .link = head->link, .seq = seq};
     return true;
@@ -209,6 +199,8 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     if (owner == h->self ||
         (!is_snapshot && !(record->flags & MR_FROM_SNAPSHOT) && !is_new(h, owner, head, record->seq)))
         return;
+    if (route_subscribers(h->route, record->topic).n == 0)
+        return; /* the last who followed it left while it was on its way: nobody would forget it any more */
     enum lastval_result kept = is_kept(record) ? keep(h, head, owner, record) : LASTVAL_TAKEN;
     if (kept != LASTVAL_OLD || !(is_snapshot || record->flags & MR_FROM_SNAPSHOT))
         hub_deliver(h, p, head, record);
@@ -233,11 +225,19 @@ static void take_record(struct port *p, struct batch_head *head, struct record *
 {
     uint32_t topic = hub_topic_meant(p, record->topic);
     if (!topic) {
-        protocol_broken(p, "a record of a topic id that was not announced:", record->topic);
+        hub_break(p, "a record of a topic id that was not announced: %u", record->topic);
+        return;
+    }
+    if (topic == NAME_REFUSED) {
+        p->hub->refused++;
+        return;
+    }
+    if (record->body_len > BODY_MAX_BYTES) {
+        hub_break(p, "a record whose body is too long, topic id %u", record->topic);
         return;
     }
     if (body_check(record->body, record->body_len)) {
-        protocol_broken(p, "a record whose body cannot be read, topic id", record->topic);
+        hub_break(p, "a record whose body cannot be read, topic id %u", record->topic);
         return;
     }
     record->topic = topic;
@@ -246,10 +246,11 @@ static void take_record(struct port *p, struct batch_head *head, struct record *
         accept(p, head, record);
     else if (!record->call.reply_topic)
         hub_on_answer(p, head, record);
-    else if ((record->call.reply_topic = hub_topic_meant(p, record->call.reply_topic)))
+    else if ((record->call.reply_topic = hub_topic_meant(p, record->call.reply_topic)) &&
+             record->call.reply_topic != NAME_REFUSED)
         hub_on_request(p, head, record);
     else
-        protocol_broken(p, "a request whose reply topic was not announced, topic id", topic);
+        hub_break(p, "a request whose reply topic was not announced, topic id %u", topic);
 }
 
 void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch)
@@ -264,5 +265,5 @@ void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch)
     while (!p->is_over && (rc = batch_next(batch, &record)) == MR_OK)
         take_record(p, &head, &record);
     if (rc == MR_INVALID)
-        protocol_broken(p, "a batch that cannot be read, of publisher", batch->head.publisher);
+        hub_break(p, "a batch that cannot be read, of publisher %u", batch->head.publisher);
 }

@@ -152,26 +152,39 @@ static enum mr_rc add_publisher(struct names *n, const char *key, size_t key_len
     return MR_OK;
 }
 
+/* Both texts with a NUL between them; 0 where they make no key. */
+static size_t make_key(char key[PUBLISHER_KEY_MAX], const char *identity, const char *part)
+{
+    size_t identity_len = strlen(identity), part_len = strlen(part);
+    if (identity_len == 0 || identity_len + 1 + part_len > PUBLISHER_KEY_MAX)
+        return 0;
+    memcpy(key, identity, identity_len + 1);
+    memcpy(key + identity_len + 1, part, part_len);
+    return identity_len + 1 + part_len;
+}
+
+enum mr_rc names_find_publisher(const struct names *n, const char *identity, const char *part, uint32_t *ret_id)
+{
+    char key[PUBLISHER_KEY_MAX];
+    size_t len = make_key(key, identity, part);
+    const struct publisher_name *name = len ? map_get(&n->by_identity, key, len) : NULL;
+    if (!name)
+        return MR_NOT_FOUND;
+    *ret_id = name->publisher.id;
+    return MR_OK;
+}
+
 enum mr_rc names_publisher(struct names *n, const char *identity, const char *part, uint32_t *ret_id)
 {
     char key[PUBLISHER_KEY_MAX];
-    size_t identity_len = strlen(identity), part_len = strlen(part);
-    if (identity_len == 0 || identity_len + 1 + part_len > sizeof key)
-        return MR_INVALID;
-    memcpy(key, identity, identity_len + 1);
-    memcpy(key + identity_len + 1, part, part_len);
-    const struct publisher_name *name = map_get(&n->by_identity, key, identity_len + 1 + part_len);
-    if (name) {
-        *ret_id = name->publisher.id;
-        return MR_OK;
-    }
+    size_t len = make_key(key, identity, part);
     uint32_t owner = 0;
-    if (part_len) {
-        enum mr_rc rc = names_publisher(n, identity, "", &owner);
-        if (rc)
-            return rc;
-    }
-    return add_publisher(n, key, identity_len + 1 + part_len, identity_len, owner, ret_id);
+    if (len == 0)
+        return MR_INVALID;
+    if (names_find_publisher(n, identity, part, ret_id) == MR_OK)
+        return MR_OK;
+    enum mr_rc rc = *part ? names_publisher(n, identity, "", &owner) : MR_OK;
+    return rc ? rc : add_publisher(n, key, len, strlen(identity), owner, ret_id);
 }
 
 const struct publisher *names_get_publisher(const struct names *n, uint32_t id)

@@ -27,6 +27,8 @@ uint32_t names_find_topic(const struct names *n, const char *text); /* 0 = unkno
 const char *names_topic_text(const struct names *n, uint32_t id);   /* NULL = no such id */
 uint32_t names_topic_count(const struct names *n);
 MUST enum mr_rc names_publisher(struct names *n, const char *identity, const char *part, uint32_t *ret_id);
+/* As names_publisher, but adds nothing: MR_NOT_FOUND. */
+MUST enum mr_rc names_find_publisher(const struct names *n, const char *identity, const char *part, uint32_t *ret_id);
 const struct publisher *names_get_publisher(const struct names *n, uint32_t id); /* NULL = no such id */
 uint32_t names_publisher_count(const struct names *n);
 #endif

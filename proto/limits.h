@@ -6,13 +6,22 @@
 
 enum {
     /* Topics and filters */
-    TOPIC_MAX_BYTES = 512,        /* [wire] without a terminating zero; filters too */
-    TOPIC_MAX_LEVELS = 32,        /* [wire] "a/b" has 2; the levels of a filter count the same way */
-    FILTERS_PER_APP = 256,        /* subscriptions and served filters together */
-    FILTERS_PER_AGENT = 4096,     /* after merging what its apps ask for */
-    FILTERS_PER_BROKER = 1000000, /* all sessions and peers together */
-    APPS_PER_AGENT = 128,         /* local sessions at a time */
-    UNIT_MAX_BYTES = 32,          /* [wire] without a terminating zero */
+    TOPIC_MAX_BYTES = 512,         /* [wire] without a terminating zero; filters too */
+    TOPIC_MAX_LEVELS = 32,         /* [wire] "a/b" has 2; the levels of a filter count the same way */
+    FILTERS_PER_APP = 256,         /* subscriptions and served filters together */
+    FILTERS_PER_AGENT = 4096,      /* after merging what its apps ask for */
+    FILTERS_PER_BROKER = 1000000,  /* all sessions and peers together */
+    APPS_PER_AGENT = 128,          /* local sessions at a time */
+    UNIT_MAX_BYTES = 32,           /* [wire] without a terminating zero */
+    NAME_ID_MAX = 4 * 1024 * 1024, /* [wire] of topics and publishers: they are kept in arrays */
+
+    /* What one machine may take of its broker's tables, and one app of its agent's: names are kept while the process lives */
+    TOPICS_PER_PEER = 100000,
+    PUBLISHERS_PER_PEER = 4096, /* apps and devices of one machine */
+    TAGS_PER_PEER = 50000,
+    SLOTS_PER_PEER = 25000,
+    SLOT_BYTES_PER_PEER = 64 * 1024 * 1024,
+    SLOT_BYTES_PER_SITE = 512 * 1024 * 1024,
 
     /* Values and transfers */
     VALUE_MAX_BYTES = 64 * 1024,           /* [wire] inline; larger goes as a transfer on the bulk lane */
@@ -77,7 +86,10 @@ enum {
     COMMAND_TTL_DEFAULT_MS = 5000,
     COMMAND_TTL_MAX_MS = 60000,
     COMMAND_WAIT_EXTRA_MS = 5000,    /* a requester waits ttl + this unless told otherwise */
+    REQUEST_WAIT_DEFAULT_MS = 5000,  /* where a request does not say */
     REQUEST_WAIT_MAX_MS = 120000,    /* also the longest wait for a command's outcome */
+    REQUESTS_OPEN_MAX = 65536,       /* of all, at one agent or broker */
+    REQUESTS_OPEN_PER_PEER = 1024,   /* asked by one peer, and as many handed to one */
     COMMAND_TOKEN_INTERVAL_MS = 250, /* a leased target gets a new freshness token this often */
     COMMAND_LEASE_MS = 60000
 };

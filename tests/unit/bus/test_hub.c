@@ -166,6 +166,29 @@ static void an_id_that_was_never_opened_ends_the_session(void **state)
     assert_non_null(strstr(app_told(a), "over: protocol broken: a record of a topic id that was not announced: 77"));
 }
 
+static void an_app_cannot_pass_for_another_app(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0];
+    const struct session_publisher device = {.id = 1, .identity = "", .part = "press"};
+    const struct session_publisher other = {.id = 2, .identity = "", .part = "b"};
+    assert_int_equal(session_name_publisher(a->session, &device), MR_OK);
+    world_pump(w);
+    assert_string_equal(app_told(a), "");
+    assert_int_equal(session_name_publisher(a->session, &other), MR_OK);
+    world_pump(w);
+    assert_string_equal(app_told(a), "over: denied: 'b' is another app on this machine, not a device of 'a'\n");
+}
+
+static void an_app_opens_topics_and_does_not_announce_them(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0];
+    assert_int_equal(session_name_topic(a->session, 1, "demo/m1/x"), MR_OK);
+    world_pump(w);
+    assert_string_equal(app_told(a), "over: protocol broken: an app opens topics, it does not announce them\n");
+}
+
 static void a_request_reaches_one_responder_and_its_answer_the_requester(void **state)
 {
     struct world *w = *state;
@@ -333,6 +356,8 @@ int main(void)
         TEST(system_roots_are_refused_in_words),
         TEST(what_is_no_topic_gets_no_id),
         TEST(an_id_that_was_never_opened_ends_the_session),
+        TEST(an_app_cannot_pass_for_another_app),
+        TEST(an_app_opens_topics_and_does_not_announce_them),
         TEST(a_request_reaches_one_responder_and_its_answer_the_requester),
         TEST(nobody_there_is_said_at_once),
         TEST(a_responder_that_ends_answers_no_responder_at_once),

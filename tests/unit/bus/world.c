@@ -85,8 +85,8 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
                                   .max_ports = 8,
                                   .max_filters = 64,
                                   .max_filters_per_port = 8,
-                                  .max_topics = 400,
-                                  .max_slots = 200,
+                                  .max_topics = w->max_topics,
+                                  .max_slots = w->max_slots,
                                   .max_queued_bytes = QUEUE_BYTES,
                                   .clock = &w->clock,
                                   .rand = &w->rand.source,
@@ -99,6 +99,8 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
 void world_open(struct world *w, unsigned n_agents)
 {
     memset(w, 0, sizeof *w);
+    w->max_topics = 400;
+    w->max_slots = 200;
     w->now_ns = 1000 * ns_per_ms;
     w->utc_us = INT64_C(1700000000000000);
     w->clock = (struct clock){mono_ns, mono_ns, real_us, w};
@@ -318,12 +320,14 @@ static void on_state(void *user, const struct session_state *state)
 static void on_topic(void *user, const struct session_topic *topic)
 {
     struct app *app = user;
+    assert_true(topic->id < sizeof app->topics / sizeof app->topics[0]);
     snprintf(app->topics[topic->id], sizeof app->topics[0], "%s", topic->text);
 }
 
 static void on_publisher(void *user, const struct session_publisher *publisher)
 {
     struct app *app = user;
+    assert_true(publisher->id < sizeof app->publishers / sizeof app->publishers[0]);
     snprintf(app->publishers[publisher->id], sizeof app->publishers[0], "%s%s%s", publisher->identity,
              *publisher->part ? "/" : "", publisher->part);
 }
@@ -446,27 +450,47 @@ const char *app_told(struct app *app)
 }
 
 /* -- apps -- */
-void app_open(struct world *w, struct app *app, unsigned agent, const char *name)
+static void connect_app(struct app *app, const struct session_hello *hello, const struct port_peer *peer)
 {
     struct err err = {{0}};
-    struct station *s = &w->agents[agent];
-    session_free(app->session);
-    buf_fini(&app->log);
-    *app = (struct app){.world = w, .agent = s};
+    struct world *w = app->world;
     buf_init(&app->log, 2 * 1024 * 1024);
-    char path[32], identity[16];
-    snprintf(identity, sizeof identity, "m%u", agent + 1);
-    snprintf(path, sizeof path, "demo/%s", identity);
-    const struct port_peer peer = {.kind = PORT_APP, .identity = identity, .path = path, .address = name};
     const struct session_conf conf = {.role = SESSION_CLIENT,
-                                      .hello = {.kind = PEER_KIND_APP, .name = name, .nonce = 5},
+                                      .hello = *hello,
                                       .max_queued_bytes = QUEUE_BYTES,
                                       .rand = &w->rand.source,
                                       .events = &app_events,
                                       .user = app};
     assert_int_equal(session_new(&app->session, &conf, w->now_ns, &err), MR_OK);
-    assert_int_equal(hub_accept(s->hub, &peer, &app->port, &err), MR_OK);
+    assert_int_equal(hub_accept(app->agent->hub, peer, &app->port, &err), MR_OK);
     world_pump(w);
+}
+
+static void renew(struct world *w, struct app *app, struct station *at)
+{
+    session_free(app->session);
+    buf_fini(&app->log);
+    *app = (struct app){.world = w, .agent = at};
+}
+
+void app_open(struct world *w, struct app *app, unsigned agent, const char *name)
+{
+    char path[32], identity[16];
+    snprintf(identity, sizeof identity, "m%u", agent + 1);
+    snprintf(path, sizeof path, "demo/%s", identity);
+    renew(w, app, &w->agents[agent]);
+    connect_app(app, &(struct session_hello){.kind = PEER_KIND_APP, .name = name, .nonce = 5},
+                &(struct port_peer){.kind = PORT_APP, .identity = identity, .path = path, .address = name});
+}
+
+void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link)
+{
+    renew(w, peer, &w->broker);
+    connect_app(
+        peer,
+        &(struct session_hello){
+            .kind = PEER_KIND_AGENT, .name = identity, .nonce = 5, .birth = birth, .link = link, .next_seq = 1},
+        &(struct port_peer){.kind = PORT_AGENT, .identity = identity, .path = "demo/peer", .address = identity});
 }
 
 void app_close(struct app *app, bool clean)

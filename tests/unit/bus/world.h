@@ -22,7 +22,7 @@ struct station {
 /* An app: a real client session, and all it was told as lines of text. */
 struct app {
     struct world *world;
-    struct station *agent;
+    struct station *agent;   /* of a peer: the broker */
     struct session *session; /* NULL: not connected */
     uint32_t port;           /* on its agent */
     uint32_t inbox;
@@ -44,6 +44,7 @@ struct world {
     struct clock clock;
     struct rand_seeded rand;
     struct rights *rights;
+    uint32_t max_topics, max_slots; /* of hubs opened from now on */
     struct station broker, agents[WORLD_AGENTS];
     struct uplink uplinks[WORLD_AGENTS];
     struct app apps[WORLD_APPS];
@@ -60,6 +61,8 @@ void world_restart_broker(struct world *w);
 void world_new_agent(struct world *w, unsigned agent, uint64_t birth); /* in place of what was there */
 
 void app_open(struct world *w, struct app *app, unsigned agent, const char *name); /* and pumps */
+/* An agent of whom tests say each word themselves: a bare session at the broker, kept in one of the apps' places. */
+void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link);
 void app_close(struct app *app, bool clean);
 void app_subscribe(struct app *app, uint32_t id, const char *filter);
 void app_serve(struct app *app, uint32_t id, const char *filter);
