@@ -66,6 +66,7 @@ static void a_single_record_leaves_at_once_and_a_burst_is_gathered(void **unused
     (void)unused;
     world_settle(w);
     assert_int_equal(say(w, "a", "x"), MR_OK);
+    world_settle(w);
     world_pass(w, 10);
     assert_int_equal(say(w, "a", "alone"), MR_OK); /* no dispatch */
     world_pump_agent(w);

@@ -72,8 +72,8 @@ static void on_open(void *user, const struct session_open *open)
     a->opens++;
     a->marks += open->cookie == 0;
     if (open->tag) {
-        a->last_tag = *open;
-        a->last_tag.topic = NULL;
+        a->last_def = *open->tag;
+        snprintf(a->last_unit, sizeof a->last_unit, "%s", open->tag->unit);
     }
     if (a->is_mute)
         return;
@@ -107,6 +107,7 @@ static void on_death(void *user, const struct session_death *death)
     struct wire_agent *a = user;
     (void)death;
     a->deaths++;
+    a->records_at_death = a->n_records;
 }
 
 static void forget_entry(struct wire_agent *a, uint32_t id)
@@ -139,6 +140,8 @@ static void on_interest(void *user, const struct session_interest *interest)
 static void on_interest_version(void *user, uint64_t version)
 {
     struct wire_agent *a = user;
+    if (a->on_version)
+        a->on_version(a);
     if (!a->is_mute)
         must(session_interest_ack(a->session, version, a->is_isolated));
 }
@@ -173,6 +176,8 @@ static void on_batch(void *user, enum lane lane, struct batch_reader *batch)
                                      .call_rc = record.call.rc,
                                      .wait_ms = record.call.wait_ms};
         keep_value(kept, &body);
+        if (record.call.id && a->on_call)
+            a->on_call(a, kept);
     }
     buf_fini(&scratch);
 }

@@ -16,6 +16,7 @@ struct wire_entry {
     enum interest_kind kind;
     bool no_snapshot, snapshot_only;
 };
+/* An app's record. */
 struct wire_record {
     uint32_t topic, flags, status, publisher;
     int64_t source_us;
@@ -35,6 +36,8 @@ struct wire_agent {
     enum mr_rc hello_rc; /* not MR_OK: Hello is refused so */
     bool is_mute;        /* neither OPEN nor interest is answered */
     bool is_isolated;
+    void (*on_version)(struct wire_agent *a); /* interest came; it will be acknowledged */
+    void (*on_call)(struct wire_agent *a, const struct wire_record *request); /* a request or an answer came */
     struct wire_topic topics[WIRE_TOPICS];
     uint32_t n_topics;
     struct wire_entry entries[WIRE_ENTRIES];
@@ -42,7 +45,9 @@ struct wire_agent {
     struct wire_record records[WIRE_RECORDS]; /* the last ones, n_records modulo WIRE_RECORDS */
     uint64_t n_records;
     unsigned hellos, opens, marks, births, deaths;
-    struct session_open last_tag; /* .topic and texts not kept */
+    struct session_tag last_def; /* of the last OPEN with a tag; its texts are not kept */
+    char last_unit[33];
+    uint64_t records_at_death; /* when the last DEATH came */
     uint32_t named[16];           /* devices */
     char device[16][WIRE_TEXT];
     uint32_t n_devices;

@@ -1,11 +1,12 @@
 /* world.h - a handle and its agent in one thread: bytes through memory, time that moves only when a test says so. */
 #ifndef TESTS_UNIT_SDK_WORLD_H
 #define TESTS_UNIT_SDK_WORLD_H
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "sdk/bus.h"
 #include "tests/unit/sdk/wire_agent.h"
