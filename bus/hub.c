@@ -64,7 +64,8 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
 static enum mr_rc be_born(struct hub *h)
 {
     enum presence_result ignored;
-    return presence_birth(h->presence, h->self, h->birth, 0, hub_now_us(h), &ignored);
+    const struct session_birth birth = {.publisher = h->self, .birth = h->birth, .since_us = hub_now_us(h)};
+    return presence_birth(h->presence, &birth, &ignored);
 }
 
 enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *err)

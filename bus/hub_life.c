@@ -9,7 +9,7 @@ static const uint32_t status_of_the_dead = 0x408F0000;
 
 bool hub_is_fresh(const struct hub *h, const struct slot *slot)
 {
-    return presence_lives_in(h->presence, slot->publisher, slot->head.birth);
+    return presence_lives_in(h->presence, slot->publisher, slot->head.birth, slot->seq);
 }
 
 /* -- what peers are told -- */
@@ -77,12 +77,11 @@ static void tell_loss(struct hub *h, const struct port *from, const struct sessi
 }
 
 /* -- births and deaths of publishers -- */
-static void be_born(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth, uint32_t link,
-                    int64_t since_us)
+static void be_born(struct hub *h, const struct port *from, const struct session_birth *birth)
 {
     enum presence_result result = PRESENCE_OLD;
-    if (presence_birth(h->presence, publisher, birth, link, since_us, &result) == MR_OK && result == PRESENCE_CHANGED)
-        hub_life_changed(h, publisher, from);
+    if (presence_birth(h->presence, birth, &result) == MR_OK && result == PRESENCE_CHANGED)
+        hub_life_changed(h, birth->publisher, from);
 }
 
 static void die(struct hub *h, const struct port *from, const struct session_death *death)
@@ -108,12 +107,18 @@ void hub_on_birth(void *user, const struct session_birth *birth)
     uint32_t publisher = life_meant(p, birth->publisher);
     if (!publisher)
         return;
-    if (p->kind == PORT_APP)
-        be_born(h, p, publisher, h->birth, 0, hub_now_us(h));
-    else if (p->kind == PORT_AGENT)
-        be_born(h, p, publisher, p->birth, p->link, birth->since_us);
-    else
-        be_born(h, p, publisher, birth->birth, birth->link, birth->since_us);
+    struct session_birth ours = *birth;
+    ours.publisher = publisher;
+    if (p->kind == PORT_APP) {
+        ours.birth = h->birth;
+        ours.link = 0;
+        ours.since_us = hub_now_us(h);
+        ours.first_seq = h->seq + 1;
+    } else if (p->kind == PORT_AGENT) {
+        ours.birth = p->birth;
+        ours.link = p->link;
+    }
+    be_born(h, p, &ours);
     for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
         hub_take_born_tag(p, publisher, &birth->tags[i]);
 }
@@ -213,7 +218,9 @@ static void hello_of_app(struct port *p, const struct session_hello *hello)
     }
     welcome(p, 0);
     hub_tell_topic(p, p->inbox);
-    be_born(p->hub, NULL, p->publisher, p->hub->birth, 0, p->since_us);
+    const struct session_birth birth = {
+        .publisher = p->publisher, .birth = p->hub->birth, .since_us = p->since_us, .first_seq = p->hub->seq + 1};
+    be_born(p->hub, NULL, &birth);
 }
 
 /* How many of the records up to `last` the peer lost; 0 where that cannot be said: an earlier life of this broker may have had some. */
@@ -290,7 +297,9 @@ static void hello_of_agent(struct port *p, const struct session_hello *hello)
     replace_older(p);
     tell_gap(p, hello);
     welcome(p, 0);
-    be_born(h, p, p->owner, hello->birth, hello->link, hub_now_us(h));
+    const struct session_birth birth = {
+        .publisher = p->owner, .link = hello->link, .birth = hello->birth, .since_us = hub_now_us(h)};
+    be_born(h, p, &birth);
 }
 
 void hub_on_hello(void *user, const struct session_hello *hello)
@@ -335,7 +344,8 @@ static enum mr_rc identity_changed(struct hub *h, const char *identity)
     mem_free(h->identity);
     h->identity = copy;
     end_apps(h, "the broker gave this agent another identity");
-    return presence_birth(h->presence, h->self, h->birth, 0, hub_now_us(h), &ignored);
+    const struct session_birth birth = {.publisher = h->self, .birth = h->birth, .since_us = hub_now_us(h)};
+    return presence_birth(h->presence, &birth, &ignored);
 }
 
 static void tell_own_lives(struct hub *h)

@@ -31,8 +31,11 @@ static enum mr_rc tell_life(struct port *p, const struct life *life)
                                             .reason = life->reason};
         return session_death(p->session, &death);
     }
-    const struct session_birth birth = {
-        .publisher = life->publisher, .link = link_on(p, life), .birth = life->birth, .since_us = life->since_us};
+    const struct session_birth birth = {.publisher = life->publisher,
+                                        .link = link_on(p, life),
+                                        .birth = life->birth,
+                                        .since_us = life->since_us,
+                                        .first_seq = life->first_seq};
     return session_birth(p->session, &birth);
 }
 
@@ -67,6 +70,7 @@ static enum mr_rc tell_tag(struct port *p, uint32_t publisher, const struct tag 
                                         .link = life ? link_on(p, life) : 0,
                                         .birth = life ? life->birth : 0,
                                         .since_us = life ? life->since_us : 0,
+                                        .first_seq = life ? life->first_seq : 0,
                                         .tags = &tag->def,
                                         .n_tags = 1};
     return session_birth(p->session, &birth);

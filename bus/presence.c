@@ -83,23 +83,27 @@ static bool is_part(const struct presence *p, uint32_t publisher)
     return names_get_publisher(p->names, publisher)->owner != publisher;
 }
 
-enum mr_rc presence_birth(struct presence *p, uint32_t publisher, uint64_t birth, uint32_t link, int64_t since_us,
-                          enum presence_result *ret)
+enum mr_rc presence_birth(struct presence *p, const struct session_birth *birth, enum presence_result *ret)
 {
     struct lived *l;
-    enum mr_rc rc = life_of(p, publisher, &l);
+    enum mr_rc rc = life_of(p, birth->publisher, &l);
     if (rc)
         return rc;
-    int order = l->life.publisher ? compare_life(birth, link, &l->life) : 1;
+    int order = l->life.publisher ? compare_life(birth->birth, birth->link, &l->life) : 1;
     /* An identity's death is final for its link; an app may come and go within one. */
-    if (order < 0 || (order == 0 && !l->life.alive && !is_part(p, publisher))) {
+    if (order < 0 || (order == 0 && !l->life.alive && !is_part(p, birth->publisher))) {
         *ret = PRESENCE_OLD;
         return MR_OK;
     }
     *ret = order == 0 && l->life.alive ? PRESENCE_SAME : PRESENCE_CHANGED;
     if (*ret == PRESENCE_CHANGED)
-        l->life = (struct life){
-            .publisher = publisher, .alive = true, .birth = birth, .link = link, .since_us = since_us, .reason = ""};
+        l->life = (struct life){.publisher = birth->publisher,
+                                .alive = true,
+                                .birth = birth->birth,
+                                .link = birth->link,
+                                .since_us = birth->since_us,
+                                .first_seq = birth->first_seq,
+                                .reason = ""};
     return MR_OK;
 }
 
@@ -143,14 +147,15 @@ const struct life *presence_get(const struct presence *p, uint32_t publisher)
     return &p->lives[publisher].life;
 }
 
-bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth)
+bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth, uint64_t seq)
 {
     const struct publisher *who = names_get_publisher(p->names, publisher);
     const struct life *life = presence_get(p, publisher);
     const struct life *owner = who ? presence_get(p, who->owner) : NULL;
     if (!life || !owner || !owner->alive || owner->birth != birth)
         return false;
-    return life == owner || (life->alive && life->birth == owner->birth && life->link == owner->link);
+    return life == owner ||
+           (life->alive && life->birth == owner->birth && life->link == owner->link && seq >= life->first_seq);
 }
 
 const struct life *presence_walk(const struct presence *p, uint32_t *cursor)

@@ -11,6 +11,7 @@ struct life {
     uint64_t birth;
     uint32_t link;
     int64_t since_us;   /* of the last change of alive, µs UTC */
+    uint64_t first_seq; /* first live number of this life */
     uint32_t status;    /* OPC UA StatusCode its tags deserve when dead */
     const char *reason; /* of the death; borrowed until the next change of this publisher */
 };
@@ -23,15 +24,14 @@ enum presence_result { PRESENCE_CHANGED, PRESENCE_SAME, PRESENCE_OLD };
 /* A word of a life: taken when (birth, link) is not below what is known. The death of an identity (part "") is final for its (birth,
  * link) and is the death of all its parts; a part may come and go within one link, and lives only in its identity's newest link.
  * publisher must be in names. */
-MUST enum mr_rc presence_birth(struct presence *p, uint32_t publisher, uint64_t birth, uint32_t link, int64_t since_us,
-                               enum presence_result *ret);
+MUST enum mr_rc presence_birth(struct presence *p, const struct session_birth *birth, enum presence_result *ret);
 MUST enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
                                enum presence_result *ret);
 /* Nothing is known of it any more: an agent that lost its broker cannot say who lives elsewhere. Its tags stay. */
 void presence_forget(struct presence *p, uint32_t publisher);
 const struct life *presence_get(const struct presence *p, uint32_t publisher); /* NULL: never heard of */
-bool presence_lives_in(const struct presence *p, uint32_t publisher,
-                       uint64_t birth);                                       /* fresh: alive in that very birth */
+/* What the publisher numbered seq in that birth is fresh: it lives, in that very birth and life. */
+bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth, uint64_t seq);
 const struct life *presence_walk(const struct presence *p, uint32_t *cursor); /* cursor starts at 0 */
 
 /* Tag definitions as born: copied. MR_TOO_BIG: too many. version counts changes of the definition. */

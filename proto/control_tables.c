@@ -181,8 +181,9 @@ const struct message opened_message = TABLE(millrace__v1__opened__descriptor, op
 
 #define WIRE Millrace__V1__Birth
 #define PLAIN struct session_birth
-static const struct field birth_fields[] = {ANY(publisher, publisher), U64(birth, birth), ANY(link, link),
-                                            U64(since_us, since_us), LIST(tag, tags, tag_message)};
+static const struct field birth_fields[] = {
+    ANY(publisher, publisher),    U64(birth, birth),        ANY(link, link), U64(since_us, since_us),
+    LIST(tag, tags, tag_message), U64(first_seq, first_seq)};
 const struct message birth_message = TABLE(millrace__v1__birth__descriptor, birth_fields);
 #undef WIRE
 #undef PLAIN

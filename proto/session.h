@@ -76,6 +76,7 @@ struct session_birth {
     uint32_t publisher, link;
     uint64_t birth;
     int64_t since_us;
+    uint64_t first_seq; /* first live number of this life: what is kept from before was written in an earlier one */
     const struct session_tag *tags;
     size_t n_tags;
 };

@@ -108,7 +108,11 @@ static void values_of_an_app_that_ended_are_stale(void **state)
     app_close(a, false);
     assert_string_equal(app_told(b), "m1/a dead: its connection broke\ndemo/m1/x=5 by m1/a snapshot stale\n");
     app_open(w, a, 0, "a");
-    assert_string_equal(app_told(b), "m1/a born\ndemo/m1/x=5 by m1/a snapshot\n");
+    assert_string_equal(app_told(b), "m1/a born\ndemo/m1/x=5 by m1/a snapshot stale\n"); /* of its earlier life */
+    app_open_topic(a, 1, "./x", NULL);
+    app_write(a, 1, 6, MR_KEEP);
+    world_pump(w);
+    assert_string_equal(app_told(b), "demo/m1/x=6 by m1/a\n");
 }
 
 static void two_sessions_of_one_app_name_live_until_the_last_ends(void **state)

@@ -39,7 +39,9 @@ static int close_world(void **state)
 static enum presence_result born(struct world *w, uint32_t publisher, uint64_t birth, uint32_t link)
 {
     enum presence_result result;
-    assert_int_equal(presence_birth(w->presence, publisher, birth, link, 1000, &result), MR_OK);
+    const struct session_birth said = {
+        .publisher = publisher, .link = link, .birth = birth, .since_us = 1000, .first_seq = 7};
+    assert_int_equal(presence_birth(w->presence, &said, &result), MR_OK);
     return result;
 }
 
@@ -56,8 +58,8 @@ static void who_was_never_heard_of_does_not_live(void **state)
 {
     struct world *w = *state;
     assert_null(presence_get(w->presence, w->machine));
-    assert_false(presence_lives_in(w->presence, w->machine, 0));
-    assert_false(presence_lives_in(w->presence, 12345, 1));
+    assert_false(presence_lives_in(w->presence, w->machine, 0, 7));
+    assert_false(presence_lives_in(w->presence, 12345, 1, 7));
 }
 
 static void a_birth_said_twice_changes_nothing(void **state)
@@ -65,8 +67,8 @@ static void a_birth_said_twice_changes_nothing(void **state)
     struct world *w = *state;
     assert_int_equal(born(w, w->machine, 5, 1), PRESENCE_CHANGED);
     assert_int_equal(born(w, w->machine, 5, 1), PRESENCE_SAME);
-    assert_true(presence_lives_in(w->presence, w->machine, 5));
-    assert_false(presence_lives_in(w->presence, w->machine, 4));
+    assert_true(presence_lives_in(w->presence, w->machine, 5, 7));
+    assert_false(presence_lives_in(w->presence, w->machine, 4, 7));
 }
 
 static void a_late_death_never_overrides_a_newer_link(void **state)
@@ -75,9 +77,9 @@ static void a_late_death_never_overrides_a_newer_link(void **state)
     born(w, w->machine, 5, 2);
     assert_int_equal(dead(w, w->machine, 5, 1), PRESENCE_OLD);
     assert_int_equal(dead(w, w->machine, 4, 9), PRESENCE_OLD);
-    assert_true(presence_lives_in(w->presence, w->machine, 5));
+    assert_true(presence_lives_in(w->presence, w->machine, 5, 7));
     assert_int_equal(dead(w, w->machine, 5, 2), PRESENCE_CHANGED);
-    assert_false(presence_lives_in(w->presence, w->machine, 5));
+    assert_false(presence_lives_in(w->presence, w->machine, 5, 7));
     const struct life *life = presence_get(w->presence, w->machine);
     assert_string_equal(life->reason, "gone");
     assert_int_equal(life->status, 0x408F0000);
@@ -91,7 +93,7 @@ static void the_death_of_a_machine_is_final_for_its_link(void **state)
     assert_int_equal(dead(w, w->machine, 5, 2), PRESENCE_SAME);
     assert_int_equal(born(w, w->machine, 5, 2), PRESENCE_OLD);
     assert_int_equal(born(w, w->machine, 5, 3), PRESENCE_CHANGED);
-    assert_true(presence_lives_in(w->presence, w->machine, 5));
+    assert_true(presence_lives_in(w->presence, w->machine, 5, 7));
 }
 
 static void an_app_may_come_again_within_one_link(void **state)
@@ -100,9 +102,19 @@ static void an_app_may_come_again_within_one_link(void **state)
     born(w, w->machine, 5, 2);
     born(w, w->app, 5, 2);
     dead(w, w->app, 5, 2);
-    assert_false(presence_lives_in(w->presence, w->app, 5));
+    assert_false(presence_lives_in(w->presence, w->app, 5, 7));
     assert_int_equal(born(w, w->app, 5, 2), PRESENCE_CHANGED);
-    assert_true(presence_lives_in(w->presence, w->app, 5));
+    assert_true(presence_lives_in(w->presence, w->app, 5, 7));
+}
+
+static void what_an_earlier_life_of_an_app_wrote_is_not_fresh(void **state)
+{
+    struct world *w = *state;
+    born(w, w->machine, 5, 2);
+    born(w, w->app, 5, 2); /* its first number is 7 */
+    assert_true(presence_lives_in(w->presence, w->app, 5, 7));
+    assert_false(presence_lives_in(w->presence, w->app, 5, 6));
+    assert_true(presence_lives_in(w->presence, w->machine, 5, 6));
 }
 
 static void the_death_of_a_machine_is_the_death_of_its_apps(void **state)
@@ -111,11 +123,11 @@ static void the_death_of_a_machine_is_the_death_of_its_apps(void **state)
     born(w, w->machine, 5, 2);
     born(w, w->app, 5, 2);
     dead(w, w->machine, 5, 2);
-    assert_false(presence_lives_in(w->presence, w->app, 5));
+    assert_false(presence_lives_in(w->presence, w->app, 5, 7));
     born(w, w->machine, 5, 3);
-    assert_false(presence_lives_in(w->presence, w->app, 5)); /* until the new link says so */
+    assert_false(presence_lives_in(w->presence, w->app, 5, 7)); /* until the new link says so */
     born(w, w->app, 5, 3);
-    assert_true(presence_lives_in(w->presence, w->app, 5));
+    assert_true(presence_lives_in(w->presence, w->app, 5, 7));
 }
 
 static void what_is_forgotten_begins_anew(void **state)
@@ -210,6 +222,7 @@ int main(void)
         TEST(a_late_death_never_overrides_a_newer_link),
         TEST(the_death_of_a_machine_is_final_for_its_link),
         TEST(an_app_may_come_again_within_one_link),
+        TEST(what_an_earlier_life_of_an_app_wrote_is_not_fresh),
         TEST(the_death_of_a_machine_is_the_death_of_its_apps),
         TEST(what_is_forgotten_begins_anew),
         TEST(a_walk_meets_every_life_once),

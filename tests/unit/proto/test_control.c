@@ -220,7 +220,7 @@ static void a_birth_comes_back_and_takes_more_tags(void **state)
 {
     (void)state;
     const struct session_tag tags[] = {full_tag, bare_tag};
-    const struct session_birth sent = {1, 2, 3, -4, tags, 2};
+    const struct session_birth sent = {1, 2, 3, -4, 5, tags, 2};
     struct session_birth got;
 
     assert_int_equal(control_write_birth(&out, &sent), MR_OK);
@@ -231,6 +231,7 @@ static void a_birth_comes_back_and_takes_more_tags(void **state)
     assert_int_equal(got.birth, 3);
     assert_true(got.since_us == -4);
     assert_int_equal(got.n_tags, 3);
+    assert_int_equal(got.first_seq, 5);
     check_tag(&got.tags[0], &full_tag);
     check_tag(&got.tags[1], &bare_tag);
     check_tag(&got.tags[2], &bare_tag);
