@@ -191,7 +191,7 @@ static void on_before_wait(struct ev_loop *ev, ev_prepare *watcher, int events)
 {
     struct loop *loop = watcher->data;
     (void)events;
-    if (finish_turn(loop) || has_ready_source(loop))
+    if (finish_turn(loop) || loop->is_stopping || has_ready_source(loop))
         ev_idle_start(ev, &loop->has_work);
 }
 

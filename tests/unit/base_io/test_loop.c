@@ -344,6 +344,20 @@ static void running_ends_with_a_stop_and_a_last_flush(void **state)
     loop_timer_free(timer);
 }
 
+static void stop_later(void *user)
+{
+    struct pair *it = user;
+    loop_defer(it->loop, &it->first, stop, it->loop);
+}
+
+static void a_stop_from_a_deferred_callback_does_not_wait(void **state)
+{
+    struct pair it = {.loop = *state};
+    loop_defer(it.loop, &it.second, stop_later, &it);
+    loop_run(it.loop); /* would wait for ever: nothing else is there */
+    assert_false(it.runs);
+}
+
 /* -- sources --------------------------------------------------------------------------------------------------------- */
 struct stock { /* a source whose descriptor never speaks, as a ZeroMQ socket's after its edge was eaten */
     unsigned left, drained;
@@ -451,6 +465,7 @@ int main(void)
         TEST(a_hook_may_take_out_itself_and_the_next),
         TEST(freeing_the_loop_runs_what_is_deferred),
         TEST(running_ends_with_a_stop_and_a_last_flush),
+        TEST(a_stop_from_a_deferred_callback_does_not_wait),
         TEST(a_ready_source_keeps_the_loop_from_waiting),
         TEST(sources_are_drained_by_rank_and_may_go_while_drained),
         TEST(every_failed_allocation_is_a_result),
