@@ -31,11 +31,13 @@ static enum mr_rc ask(struct world *w, const char *topic, int wait_ms, struct he
 
 static void echo(struct wire_agent *a, const struct wire_record *request)
 {
+    wire_publishers(a);
     wire_answer(a, request->call_id, MR_OK, "hello");
 }
 
 static void nobody(struct wire_agent *a, const struct wire_record *request)
 {
+    wire_publishers(a);
     wire_answer(a, request->call_id, MR_NO_RESPONDER, "");
 }
 

@@ -48,7 +48,7 @@ struct wire_agent {
     struct session_tag last_def; /* of the last OPEN with a tag; its texts are not kept */
     char last_unit[33];
     uint64_t records_at_death; /* when the last DEATH came */
-    uint32_t named[16];           /* devices */
+    uint32_t named[16];        /* devices */
     char device[16][WIRE_TEXT];
     uint32_t n_devices;
     char app[65];
