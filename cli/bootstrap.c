@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/conf.h"
 #include "base/clock.h"
 #include "base/io/conf_parts.h"
 #include "base/io/fs.h"
@@ -73,6 +74,18 @@ static enum mr_rc check_address(const char *text, char reach[ZSOCK_ADDRESS_SIZE]
     return MR_OK;
 }
 
+/* What agents are told instead of the address listened on. */
+static enum mr_rc check_reach(const char *text, char reach[ZSOCK_ADDRESS_SIZE], struct err *err)
+{
+    struct zsock_address address;
+    if (!text)
+        return MR_OK;
+    enum mr_rc rc = zsock_address_parse(text, AGENT_BROKER_PORT, &address, err);
+    if (!rc)
+        snprintf(reach, ZSOCK_ADDRESS_SIZE, address.is_ipv6 ? "[%s]:%u" : "%s:%u", address.host, address.port);
+    return rc;
+}
+
 /* What goes into a YAML text in quotes. */
 static enum mr_rc check_quotable(const char *what, const char *text, struct err *err)
 {
@@ -99,6 +112,8 @@ static enum mr_rc check_wish(const struct bootstrap *wish, char reach[ZSOCK_ADDR
     }
     if (!rc)
         rc = check_address(wish->address, reach, err);
+    if (!rc)
+        rc = check_reach(wish->reach, reach, err);
     if (!rc)
         rc = check_quotable("path", wish->path, err);
     if (!rc)

@@ -10,6 +10,7 @@ struct bootstrap {
     const char *path;    /* its place in the plant */
     const char *broker;  /* name of the broker */
     const char *address; /* where it listens: "127.0.0.1:7420", "*:7420" */
+    const char *reach;   /* where agents find it, name or IP address; NULL: as address, "*" being this machine */
     const char *data;    /* what they write; relative: below dir */
     const char *socket;  /* of the agent; NULL: the agent's default */
     int interval_ms;     /* of telemetry; 0: the agent's default */

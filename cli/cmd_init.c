@@ -11,6 +11,7 @@ int cmd_init(const struct args *args)
                                    .path = args->path,
                                    .broker = args->broker,
                                    .address = args->address,
+                                   .reach = args->reach,
                                    .data = args->data,
                                    .socket = args->socket};
     enum mr_rc rc = bootstrap_make(&wish, stdout, &err);

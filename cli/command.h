@@ -49,7 +49,7 @@ struct args {
     const char *unit, *type, *quality, *source, *exec, *text;
     bool keep, clear;
     /* what is set up */
-    const char *out, *dir, *name, *path, *broker, *address, *data;
+    const char *out, *dir, *name, *path, *broker, *address, *reach, *data;
 };
 
 struct command {

@@ -27,6 +27,8 @@ static const struct opt init_opts[] = {
     {"path", OPT_TEXT, AT(path), "TOPIC", "demo/here", "place of this machine in the plant"},
     {"broker", OPT_TEXT, AT(broker), "NAME", "mr1", "name of the broker"},
     {"address", OPT_TEXT, AT(address), "ADDRESS", "127.0.0.1:7420", "where the broker listens; '*:7420' is everywhere"},
+    {"reach", OPT_TEXT, AT(reach), "ADDRESS", NULL,
+     "where agents find the broker: 'mr1.plant.example:7420'; default: address"},
     {"data", OPT_TEXT, AT(data), "DIR", "data", "what broker and agent write, beside the files"},
     {"socket", OPT_TEXT, AT(socket), "PATH", NULL, "the agent's socket; default: the agent's own default"},
     END,
