@@ -64,8 +64,8 @@ def included_files_win():
         (plant.folder / "agent.d").mkdir()
         plant.write("agent.d/10.yaml", "telemetry: {interval: 3 s}\n")
         expect(harness.run(AGENT, "--check", "--config", plant.folder / "here.yaml"), "ok:")
-        plant.write("agent.d/20.yaml", "telemetry: {intervall: 3 s}\n")
-        expect(harness.run(AGENT, "--check", "--config", plant.folder / "here.yaml", status=1), "agent.d/20.yaml:1: unknown key 'intervall'")
+        plant.write("agent.d/20.yaml", "telemetry: {intervals: 3 s}\n")
+        expect(harness.run(AGENT, "--check", "--config", plant.folder / "here.yaml", status=1), "agent.d/20.yaml:1: unknown key 'intervals'")
 
 
 def directory_files():
@@ -91,7 +91,7 @@ def broker_files():
         good = (plant.folder / "broker.yaml").read_text(encoding="utf-8")
         for old, new, *words in (
                 ("peers: []", "peers: [mr2]", "x.yaml:3: peers: this version runs one broker by itself"),
-                ("name: mr1", "nam: mr1", "unknown key 'nam'; did you mean 'name'?"),
+                ("name: mr1", "nmae: mr1", "unknown key 'nmae'; did you mean 'name'?"),
                 (f"127.0.0.1:{plant.port}", "mr1.plant.example:7420", "listen.agents: 'mr1.plant.example:7420' is a name"),
                 (f"127.0.0.1:{plant.port}", "7420", "x.yaml:4: listen.agents"),
                 ("peers: []", "peers: []\nlimits: {sessions: 0}", "x.yaml:4: limits.sessions: must be 1 to 10000, not 0"),
