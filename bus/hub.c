@@ -94,6 +94,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->next_sweep_ns = hub_now_ns(h) + SWEEP_NS;
     list_init(&h->dirty);
     list_init(&h->walking);
+    list_init(&h->unacked);
     buf_init(&h->scratch, SCRATCH_MAX);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
     enum mr_rc rc = h->ports ? copy_texts(h, conf) : MR_NO_MEMORY;
@@ -150,8 +151,8 @@ void hub_set_birth(struct hub *h, uint64_t birth)
 {
     h->birth = birth;
     h->link = 0;
-    h->seq = 0;
     hub_must(NULL, be_born(h));
+    hub_parts_born(h);
 }
 
 void hub_set_clock_state(struct hub *h, uint8_t state)
@@ -243,6 +244,8 @@ static void free_port(struct port *p)
     session_free(p->session);
     list_remove(&p->in_dirty);
     hub_drop_entries(p);
+    list_remove(&p->in_walking);
+    map64_fini(&p->entry_by_id);
     idmap_fini(&p->topic_of);
     idmap_fini(&p->publisher_of);
     idmap_fini(&p->may);
@@ -321,6 +324,9 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     p->since_us = hub_now_us(h);
     list_init(&p->in_dirty);
     list_init(&p->entries);
+    list_init(&p->walks);
+    list_init(&p->in_walking);
+    map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
     if (!rc)
@@ -418,6 +424,11 @@ void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retr
 }
 
 /* -- frames and turns -- */
+void hub_wake(struct hub *h)
+{
+    h->next_tick_ns = hub_now_ns(h);
+}
+
 void hub_mark(struct port *p)
 {
     if (!list_is_linked(&p->in_dirty))
@@ -437,12 +448,15 @@ enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t 
 struct blob *hub_take(struct hub *h, uint32_t port)
 {
     struct port *p = port_at(h, port);
-    return p ? session_take(p->session, hub_now_ns(h)) : NULL;
+    struct blob *frame = p ? session_take(p->session, hub_now_ns(h)) : NULL;
+    if (frame)
+        hub_walk_on(p);
+    return frame;
 }
 
 void hub_turn_end(struct hub *h)
 {
-    hub_interest_turn(h);
+    hub_walk_turn(h);
     for (struct list *at; (at = list_take_first(&h->dirty));) {
         struct port *p = container_of(at, struct port, in_dirty);
         session_flush(p->session);

@@ -47,12 +47,9 @@ static enum mr_rc open_topic(struct port *p, const char *asked, uint32_t *ret_to
 {
     char text[TOPIC_MAX_BYTES + 1];
     size_t len;
-    enum mr_rc rc = topic_expand(asked, strlen(asked), p->path, strlen(p->path), text, &len);
-    if (rc) {
-        err_set(err, "'%s' cannot be expanded: the path of '%s' is not known before the first contact with a broker",
-                asked, p->identity);
-        return rc == MR_INVALID ? MR_ISOLATED : rc;
-    }
+    enum mr_rc rc = hub_expand(p, asked, text, &len, err);
+    if (rc)
+        return rc;
     enum topic_rule rule = topic_check(text, len, TOPIC_FULL);
     if (rule != TOPIC_FINE) {
         err_set(err, "'%s' %s", text, topic_rule_text(rule));
@@ -64,7 +61,7 @@ static enum mr_rc open_topic(struct port *p, const char *asked, uint32_t *ret_to
 
 static enum mr_rc check_publish(struct port *p, uint32_t topic, struct err *err)
 {
-    const struct rights_subject who = {.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+    const struct rights_subject who = hub_subject(p);
     return rights_check(p->hub->rights, &who, RIGHT_PUBLISH, names_topic_text(p->hub->names, topic), err);
 }
 

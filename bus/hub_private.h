@@ -4,7 +4,9 @@
  *   hub_port.c      telling a peer names and lives before they are used, and putting records on its lanes
  *   hub_names.c     what a peer adds to the tables of names and tags, and its share of them
  *   hub_record.c    the way of a record: ids, rights, number, last value, route
- *   hub_interest.c  entries of interest, the merged entries towards the broker, snapshots
+ *   hub_interest.c  entries of interest
+ *   hub_upstream.c  an agent's merged entries towards its broker
+ *   hub_walk.c      snapshots and other walks over the last values
  *   hub_life.c      Hello and Welcome, births, deaths, losses, staleness
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
@@ -39,7 +41,15 @@ struct owner {
 #define NAME_REFUSED UINT32_MAX
 
 /* What a port may do with a topic, kept beside its id: asked of rights once. */
-enum may { MAY_KNOWN = 1, MAY_PUBLISH = 2, MAY_REQUEST = 4, MAY_USE_ID = 8, MAY_REFUSAL_TOLD = 16 };
+enum may {
+    MAY_KNOWN = 1,
+    MAY_PUBLISH = 2,
+    MAY_REQUEST = 4,
+    MAY_USE_ID = 8,
+    MAY_REFUSAL_TOLD = 16,
+    MAY_RECEIVE_KNOWN = 32,
+    MAY_RECEIVE = 64
+};
 
 /* Where an entry of interest stands:
  *     WAITING -> (broker has it in force, its snapshot is here, or there is no broker) -> WALKING -> SETTLED
@@ -50,15 +60,18 @@ enum entry_state { ENTRY_WAITING, ENTRY_WALKING, ENTRY_SETTLED };
 struct upstream {
     char *key; /* kind and filter */
     size_t key_len;
-    uint32_t id, refs;
+    uint32_t id;
     enum interest_kind kind;
-    uint64_t version;        /* of the uplink's interest that contains it; 0 = not handed on */
-    bool acked, is_complete; /* by the broker: in force; its snapshot has ended */
+    struct list entries;        /* that share it */
+    struct list in_unacked;     /* from hand-over to acknowledgement, in the order of versions */
+    uint64_t version;           /* of the uplink's interest that contains it */
+    bool is_acked, is_complete; /* by the broker: in force; its snapshot has ended */
+    bool is_refused;            /* the broker forgot it: entries leave it without a word */
 };
 
 /* One entry of a port's interest. */
 struct entry {
-    struct list in_port, in_walk;
+    struct list in_port, in_walk, in_upstream;
     struct port *port;
     uint32_t id;
     enum interest_kind kind;
@@ -90,8 +103,12 @@ struct port {
     struct idmap told_publishers;        /* our publisher id -> 1 */
     struct map64 told_tags;              /* publisher << 32 | topic -> struct tag's version as pointer-sized number */
     struct list entries;
-    uint32_t n_entries;
-    uint64_t version_pending; /* interest version to acknowledge, 0 = none */
+    struct map64 entry_by_id;
+    uint32_t n_entries, n_unacked;           /* those that the broker has not in force */
+    uint64_t version_pending, version_acked; /* of its interest: to acknowledge (0 = none); acknowledged last */
+    bool is_partial;                         /* it was acknowledged without a broker */
+    bool is_rechecked;                       /* rights forbid some of what its filters match: asked at each delivery */
+    struct list walks, in_walking;           /* its entries that walk; among the ports that do and have room */
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
 };
@@ -136,13 +153,15 @@ struct hub {
     uint32_t owners_cap;
     struct map upstreams; /* agent: by kind and filter */
     struct map64 upstream_by_id;
+    struct list unacked;
     uint32_t next_upstream;
     uint32_t tags_epoch; /* changes with every tag definition */
 
     struct list dirty, walking;
     bool is_offering; /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
-    bool is_purge_due;  /* an entry left: last values may have lost their last follower */
+    bool is_purging; /* agent: last values that nobody follows are on their way out */
+    uint64_t purge_cursor;
     struct buf scratch; /* bodies of own values and answers */
     int64_t next_tick_ns, next_sweep_ns;
     uint64_t records_in, records_out, dropped, refused;
@@ -162,7 +181,13 @@ static inline bool hub_has_uplink(const struct hub *h)
 {
     return h->uplink && h->uplink->is_welcome && !h->uplink->is_over;
 }
+static inline struct rights_subject hub_subject(const struct port *p)
+{
+    return (struct rights_subject){.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+}
+
 /* hub.c */
+void hub_wake(struct hub *h);  /* there is more to do at once: ticks and turns go on without input */
 void hub_mark(struct port *p); /* has something to flush */
 void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) FORMAT_CHECKED(3, 4);
 /* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
@@ -201,19 +226,37 @@ void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *h
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
 uint32_t hub_topic_meant(struct port *p, uint32_t id);
 uint64_t hub_may(struct port *p, uint32_t topic); /* enum may bits, asked of rights the first time */
+bool hub_may_receive(struct port *p, uint32_t topic);
 
 /* hub_interest.c */
 void hub_on_interest(void *user, const struct session_interest *interest);
 void hub_on_interest_version(void *user, uint64_t version);
+void hub_drop_entries(struct port *p);
+void hub_settle_if_ready(struct entry *e);
+/* Acknowledges the port's interest once the broker has all of it in force, or there is no broker to wait for; and again when a
+ * broker came after that. */
+void hub_ack_if_ready(struct port *p);
+void hub_refuse_entry(struct port *p, uint32_t id, enum mr_rc rc, const char *reason); /* forgets it, if it is there */
+/* `./x` in full. MR_ISOLATED: the path is not known yet; MR_TOO_BIG. */
+MUST enum mr_rc hub_expand(const struct port *p, const char *text, char ret[TOPIC_MAX_BYTES + 1], size_t *ret_len,
+                           struct err *err);
+
+/* hub_upstream.c */
+MUST enum mr_rc hub_upstream_join(struct entry *e); /* MR_TOO_BIG: more filters than a broker takes; MR_NO_MEMORY */
+void hub_upstream_leave(struct entry *e);
 void hub_on_interest_acked(void *user, uint64_t version, bool partial);
 void hub_on_interest_refused(void *user, const struct session_refusal *refusal);
 void hub_on_snapshot_end(void *user, uint32_t interest);
-void hub_drop_entries(struct port *p);
 void hub_upstreams_begin(struct hub *h); /* the uplink is up: hand all on */
 void hub_upstreams_end(struct hub *h);   /* it is gone: nobody waits for it */
 void hub_upstreams_free(struct hub *h);
-void hub_interest_turn(struct hub *h); /* goes on with snapshots, forgets what nobody follows any more */
-void hub_resync(struct port *p);       /* kept records were dropped: walk again when there is room */
+
+/* hub_walk.c */
+void hub_walk_turn(struct hub *h);
+void hub_begin_walk(struct entry *e, bool is_resync);
+void hub_walk_on(struct port *p);   /* it may have room again */
+void hub_resync(struct port *p);    /* kept records were dropped: walk again when there is room */
+void hub_purge_soon(struct hub *h); /* an entry left: last values may have lost their last follower */
 void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
 
 /* hub_life.c */
@@ -224,6 +267,7 @@ void hub_on_death(void *user, const struct session_death *death);
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
 void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from); /* tell peers, show staleness */
 void hub_close_span(struct hub *h); /* interest is in force again after a loss of the broker */
+void hub_parts_born(struct hub *h); /* the apps and devices that live here do so in our newest birth */
 void hub_port_died(struct port *p); /* its publishers die, what it may have lost is told */
 void hub_state_changed(struct hub *h);
 bool hub_is_fresh(const struct hub *h, const struct slot *slot);

@@ -23,7 +23,7 @@ uint64_t hub_may(struct port *p, uint32_t topic)
         return may;
     if (p->kind == PORT_UPLINK) /* the broker has asked already */
         return MAY_KNOWN | MAY_PUBLISH | MAY_REQUEST | MAY_USE_ID;
-    const struct rights_subject who = {.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+    const struct rights_subject who = hub_subject(p);
     const char *text = names_topic_text(p->hub->names, topic);
     may |= MAY_KNOWN;
     if (rights_check(p->hub->rights, &who, RIGHT_PUBLISH, text, NULL) == MR_OK)
@@ -34,13 +34,29 @@ uint64_t hub_may(struct port *p, uint32_t topic)
     return may;
 }
 
+/* A filter may match more than rights allow, where a rule denies a part of it. */
+bool hub_may_receive(struct port *p, uint32_t topic)
+{
+    if (!p->is_rechecked)
+        return true;
+    uint64_t may = idmap_get(&p->may, topic);
+    if (!(may & MAY_RECEIVE_KNOWN)) {
+        const struct rights_subject who = hub_subject(p);
+        const char *text = names_topic_text(p->hub->names, topic);
+        bool is_allowed = rights_check(p->hub->rights, &who, RIGHT_SUBSCRIBE, text, NULL) == MR_OK;
+        may |= is_allowed ? MAY_RECEIVE_KNOWN | MAY_RECEIVE : MAY_RECEIVE_KNOWN;
+        hub_must(p, idmap_set(&p->may, topic, may));
+    }
+    return may & MAY_RECEIVE;
+}
+
 /* Tells the sender why, the first time. */
 static void refuse(struct port *p, uint32_t topic, uint64_t may)
 {
     p->hub->refused++;
     if (may & MAY_REFUSAL_TOLD)
         return;
-    const struct rights_subject who = {.identity = p->identity, .path = p->path, .app = *p->part ? p->part : NULL};
+    const struct rights_subject who = hub_subject(p);
     struct err why = {{0}};
     enum mr_rc rc = rights_check(p->hub->rights, &who, RIGHT_PUBLISH, names_topic_text(p->hub->names, topic), &why);
     hub_must(p, session_error(p->session, rc, why.text, topic, 0));
@@ -147,7 +163,7 @@ void hub_deliver(struct hub *h, const struct port *from, const struct batch_head
     struct route_ports to = route_subscribers(h->route, record->topic);
     for (size_t i = 0; i < to.n; i++) {
         struct port *p = h->ports[to.port[i]];
-        if (p && (p != from || p->kind == PORT_APP))
+        if (p && (p != from || p->kind == PORT_APP) && hub_may_receive(p, record->topic))
             hub_put(p, LANE_LIVE, head, record);
     }
 }

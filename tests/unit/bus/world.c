@@ -83,7 +83,7 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
                                   .path = path,
                                   .birth = birth,
                                   .max_ports = 8,
-                                  .max_filters = 64,
+                                  .max_filters = w->max_filters,
                                   .max_filters_per_port = 8,
                                   .max_topics = w->max_topics,
                                   .max_slots = w->max_slots,
@@ -96,22 +96,40 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
     assert_int_equal(hub_new(&s->hub, &conf, &err), MR_OK);
 }
 
-void world_open(struct world *w, unsigned n_agents)
+static void open_hubs(struct world *w, unsigned n_agents)
 {
-    memset(w, 0, sizeof *w);
-    w->max_topics = 400;
-    w->max_slots = 200;
-    w->now_ns = 1000 * ns_per_ms;
-    w->utc_us = INT64_C(1700000000000000);
-    w->clock = (struct clock){mono_ns, mono_ns, real_us, w};
-    rand_seeded_init(&w->rand, 1);
-    assert_int_equal(rights_new_open(&w->rights, NULL), MR_OK);
-    open_station(w, &w->broker, HUB_BROKER, "mr1", 1);
     char name[16];
+    open_station(w, &w->broker, HUB_BROKER, "mr1", 1);
     for (unsigned i = 0; i < n_agents; i++) {
         snprintf(name, sizeof name, "m%u", i + 1);
         open_station(w, &w->agents[i], HUB_AGENT, name, 1000);
     }
+}
+
+static void prepare(struct world *w)
+{
+    memset(w, 0, sizeof *w);
+    w->max_topics = 400;
+    w->max_slots = 200;
+    w->max_filters = 64;
+    w->now_ns = 1000 * ns_per_ms;
+    w->utc_us = INT64_C(1700000000000000);
+    w->clock = (struct clock){mono_ns, mono_ns, real_us, w};
+    rand_seeded_init(&w->rand, 1);
+}
+
+void world_open(struct world *w, unsigned n_agents)
+{
+    prepare(w);
+    assert_int_equal(rights_new_open(&w->rights, NULL), MR_OK);
+    open_hubs(w, n_agents);
+}
+
+void world_open_with(struct world *w, unsigned n_agents, const struct rights_rule *rules, size_t n_rules)
+{
+    prepare(w);
+    assert_int_equal(rights_new(&w->rights, "test", rules, n_rules, NULL), MR_OK);
+    open_hubs(w, n_agents);
 }
 
 void world_close(struct world *w)
@@ -473,14 +491,25 @@ static void renew(struct world *w, struct app *app, struct station *at)
     *app = (struct app){.world = w, .agent = at};
 }
 
-void app_open(struct world *w, struct app *app, unsigned agent, const char *name)
+static void open_app(struct world *w, struct app *app, unsigned agent, const char *name, const char *path)
 {
-    char path[32], identity[16];
+    char identity[16];
     snprintf(identity, sizeof identity, "m%u", agent + 1);
-    snprintf(path, sizeof path, "demo/%s", identity);
     renew(w, app, &w->agents[agent]);
     connect_app(app, &(struct session_hello){.kind = PEER_KIND_APP, .name = name, .nonce = 5},
                 &(struct port_peer){.kind = PORT_APP, .identity = identity, .path = path, .address = name});
+}
+
+void app_open(struct world *w, struct app *app, unsigned agent, const char *name)
+{
+    char path[32];
+    snprintf(path, sizeof path, "demo/m%u", agent + 1);
+    open_app(w, app, agent, name, path);
+}
+
+void app_open_without_path(struct world *w, struct app *app, unsigned agent, const char *name)
+{
+    open_app(w, app, agent, name, "");
 }
 
 void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link)

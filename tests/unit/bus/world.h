@@ -44,13 +44,14 @@ struct world {
     struct clock clock;
     struct rand_seeded rand;
     struct rights *rights;
-    uint32_t max_topics, max_slots; /* of hubs opened from now on */
+    uint32_t max_topics, max_slots, max_filters; /* of hubs opened from now on */
     struct station broker, agents[WORLD_AGENTS];
     struct uplink uplinks[WORLD_AGENTS];
     struct app apps[WORLD_APPS];
 };
 
 void world_open(struct world *w, unsigned n_agents); /* agents m1, m2, … at demo/m1 …, not connected */
+void world_open_with(struct world *w, unsigned n_agents, const struct rights_rule *rules, size_t n_rules);
 void world_close(struct world *w);
 void world_pump(struct world *w);             /* moves frames until nothing moves any more */
 void world_pass(struct world *w, int64_t ms); /* lets time pass in steps of 10 ms, pumping */
@@ -61,6 +62,7 @@ void world_restart_broker(struct world *w);
 void world_new_agent(struct world *w, unsigned agent, uint64_t birth); /* in place of what was there */
 
 void app_open(struct world *w, struct app *app, unsigned agent, const char *name); /* and pumps */
+void app_open_without_path(struct world *w, struct app *app, unsigned agent, const char *name);
 /* An agent of whom tests say each word themselves: a bare session at the broker, kept in one of the apps' places. */
 void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link);
 void app_close(struct app *app, bool clean);
