@@ -401,7 +401,7 @@ static void a_full_buffer_is_left_unchanged(void **state)
 {
     (void)state;
     const struct session_tag tags[] = {full_tag, full_tag};
-    const struct session_birth birth = {1, 2, 3, 4, tags, 2};
+    const struct session_birth birth = {1, 2, 3, 4, 0, tags, 2};
     struct buf small;
     size_t need;
 
@@ -427,7 +427,7 @@ static void an_invalid_tag_leaves_no_half_birth(void **state)
 {
     (void)state;
     struct session_tag tags[] = {full_tag, full_tag};
-    const struct session_birth birth = {1, 2, 3, 4, tags, 2};
+    const struct session_birth birth = {1, 2, 3, 4, 0, tags, 2};
 
     tags[1].unit = text_of(33);
     assert_int_equal(control_write_birth(&out, &birth), MR_INVALID);
