@@ -57,7 +57,9 @@ static void on_welcome(void *user, const struct session_welcome *welcome)
         agent_must(b, MR_NO_MEMORY);
         return;
     }
+    bool is_another = a->nonce && a->nonce != welcome->nonce;
     a->inbox = welcome->inbox;
+    a->nonce = welcome->nonce;
     a->backoff_ms = BACKOFF_FIRST_MS;
     set_state(b, AGENT_UP);
     take_cluster(b, &welcome->state);
@@ -65,6 +67,8 @@ static void on_welcome(void *user, const struct session_welcome *welcome)
     outbox_begin(b);
     devices_begin(b);
     topics_begin(b);
+    if (is_another)
+        tags_begin_anew(b);
     subs_begin(b, is_new_path);
 }
 

@@ -74,6 +74,7 @@ struct mr_tag {
     struct mr_value last; /* as.ptr into bytes */
     bool has_last, is_closed;
     int64_t last_us; /* source time */
+    uint32_t last_status;
     void *bytes;
     size_t bytes_size;
 };
@@ -250,6 +251,7 @@ struct agent {
     uint32_t backoff_ms;
     uint32_t generation; /* of sessions */
     uint32_t inbox;
+    uint64_t nonce; /* of the agent's process: another one has forgotten our last values */
     char *identity, *path;
     bool cluster_up;
     int64_t isolated_since_us;
@@ -413,6 +415,7 @@ MUST enum mr_rc publish_now(struct mr_bus *b, const struct mr_pub *pub, bool *is
 MUST enum mr_rc tag_check(const struct mr_tag *tag, const struct mr_value *v);
 MUST enum mr_rc tag_write_now(struct mr_tag *tag, const struct mr_value *v, uint32_t status, int64_t source_us);
 MUST enum mr_rc tag_write_row_now(struct mr_tag *const *tags, const struct mr_value *v, size_t n, int64_t source_us);
+void tags_begin_anew(struct mr_bus *b); /* another agent's process: it gets the last values again */
 void tags_free(struct mr_bus *b);
 void tags_reap(struct mr_bus *b); /* closed ones no job of another thread can name any more */
 void devices_begin(struct mr_bus *b);

@@ -7,7 +7,10 @@
 #include "proto/topic.h"
 #include "sdk/bus_private.h"
 
-enum { ALIGN_SPARE = 15 };
+enum {
+    ALIGN_SPARE = 15,
+    MAPS_BYTES = 96 /* of a name in the two tables that find it */
+};
 
 void heard_init(struct mr_bus *b, const struct hash_key *seed)
 {
@@ -117,7 +120,7 @@ static void *new_named(struct mr_bus *b, size_t size, const char *text, size_t l
 static struct heard *new_heard(struct mr_bus *b, const char *text, size_t len)
 {
     struct blob *name;
-    size_t size = sizeof(struct heard) + blob_size(len + 1);
+    size_t size = sizeof(struct heard) + blob_size(len + 1) + MAPS_BYTES;
     struct heard *h = new_named(b, size, text, len, &name);
     if (!h)
         return NULL;
@@ -145,7 +148,7 @@ static struct peer *peer_of(struct mr_bus *b, const char *text, size_t len, stru
     struct peer *peer = map_get(&b->peers, text, len);
     if (peer)
         return peer;
-    size_t size = sizeof *peer + blob_size(len + 1);
+    size_t size = sizeof *peer + blob_size(len + 1) + MAPS_BYTES;
     peer = new_named(b, size, text, len, &name);
     if (!peer)
         return NULL;

@@ -154,8 +154,9 @@ static enum mr_rc reserve(struct mr_tag *tag, const struct mr_value *v)
     return MR_OK;
 }
 
-static void remember(struct mr_tag *tag, const struct mr_value *v, int64_t source_us)
+static void remember(struct mr_tag *tag, const struct mr_value *v, uint32_t status, int64_t source_us)
 {
+    tag->last_status = status;
     if (!v)
         return;
     tag->last = *v;
@@ -203,7 +204,7 @@ enum mr_rc tag_write_now(struct mr_tag *tag, const struct mr_value *v, uint32_t 
     if (rc)
         topic_release(tag->topic);
     else
-        remember(tag, v, r.source_us);
+        remember(tag, v, status, r.source_us);
     return rc;
 }
 
@@ -227,7 +228,7 @@ enum mr_rc tag_write_row_now(struct mr_tag *const *tags, const struct mr_value *
         if (rc)
             topic_release(tags[i]->topic);
         else
-            remember(tags[i], &v[i], records[i].source_us);
+            remember(tags[i], &v[i], MR_STATUS_GOOD, records[i].source_us);
     }
     budget_free(&b->budget, records, n * sizeof *records);
     return rc;
@@ -279,6 +280,23 @@ enum mr_rc mr_row_write(struct mr_tag *const *tags, const struct mr_value *v, si
     if (rc)
         return rc;
     return tags[0]->bus->rt ? realtime_row(tags, v, n, source_us) : tag_write_row_now(tags, v, n, source_us);
+}
+
+/* An agent that was started anew holds no last values: without this, a tag written once would be gone until it changes.
+ * The record says again what was said, with its own source time. What still waits in the queue comes by itself. */
+void tags_begin_anew(struct mr_bus *b)
+{
+    struct list *at, *after;
+    LIST_EACH(at, after, &b->tags)
+    {
+        struct mr_tag *tag = container_of(at, struct mr_tag, in_bus);
+        if (!tag->has_last || tag->topic->uses > 1 || (tag->device && tag->device->is_lost))
+            continue;
+        const struct out_record r = record_of(tag, NULL, tag->last_status, MR_NO_TIME);
+        tag->topic->uses++;
+        if (outbox_put(b, &r)) /* no room: then much waits that is newer */
+            topic_release(tag->topic);
+    }
 }
 
 /* -- closing -- */

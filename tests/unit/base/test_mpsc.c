@@ -186,6 +186,32 @@ static void each_writer_keeps_its_order_and_nothing_is_lost_or_torn(void **state
     mpsc_free(queue);
 }
 
+static void a_record_may_be_put_together_from_pieces(void **state)
+{
+    (void)state;
+    struct mpsc *queue = make(8, 8);
+    struct mpsc_claim claim;
+    char out[32];
+    size_t len;
+    assert_int_equal(mpsc_claim(queue, 33, &claim), MR_TOO_BIG);
+    for (int round = 0; round < 5; round++) { /* wraps */
+        assert_int_equal(mpsc_claim(queue, 26, &claim), MR_OK);
+        mpsc_fill(queue, &claim, "abcdefghijklm", 13);
+        mpsc_fill(queue, &claim, NULL, 0);
+        assert_int_equal(mpsc_take(queue, out, sizeof out, &len), MR_WOULD_BLOCK); /* not finished */
+        mpsc_fill(queue, &claim, "nopqrstuvwxyz", 13);
+        mpsc_finish(queue, &claim);
+        assert_int_equal(mpsc_take(queue, out, sizeof out, &len), MR_OK);
+        assert_int_equal(len, 26);
+        assert_memory_equal(out, "abcdefghijklmnopqrstuvwxyz", 26);
+    }
+    assert_int_equal(mpsc_claim(queue, 32, &claim), MR_OK);
+    struct mpsc_claim second;
+    assert_int_equal(mpsc_claim(queue, 32, &second), MR_OK);
+    assert_int_equal(mpsc_claim(queue, 1, &second), MR_WOULD_BLOCK);
+    mpsc_free(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +219,7 @@ int main(void)
         cmocka_unit_test(every_failed_allocation_leaves_nothing),
         cmocka_unit_test(head_and_body_come_out_as_one_record),
         cmocka_unit_test(a_record_may_fill_half_of_the_slots_and_no_more),
+        cmocka_unit_test(a_record_may_be_put_together_from_pieces),
         cmocka_unit_test(records_are_whole_wherever_they_wrap),
         cmocka_unit_test(each_writer_keeps_its_order_and_nothing_is_lost_or_torn),
     };

@@ -150,6 +150,42 @@ static void system_roots_are_refused_in_words(void **state)
     assert_non_null(strstr(app_told(a), "refused 1: denied"));
 }
 
+/* What an app's MR_ACCEPTED stands on: an OPEN behind records is answered when they have been dealt with. */
+static void the_answer_to_open_follows_what_came_before_it(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0];
+    const struct session_open mark = {.cookie = 0, .topic = "$sync"};
+    struct blob *frames[8], *frame;
+    unsigned n = 0;
+    app_open_topic(a, 1, "$sys/x", NULL);
+    app_open_topic(a, 2, "demo/m1/x", NULL);
+    app_told(a);
+    app_write(a, 1, 1, 0);
+    app_write(a, 2, 2, MR_KEEP);
+    session_flush(a->session);
+    while (n < 8 && (frame = session_take(a->session, w->now_ns)))
+        frames[n++] = frame;
+    assert_int_equal(session_queued_bytes(a->session), 0);
+    assert_int_equal(session_open_topic(a->session, &mark), MR_OK);
+    session_flush(a->session);
+    while (n < 8 && (frame = session_take(a->session, w->now_ns)))
+        frames[n++] = frame;
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(hub_input(w->agents[0].hub, a->port, frames[i]->data, frames[i]->len), MR_OK);
+        blob_unref(frames[i]);
+    }
+    struct hub_stats stats;
+    hub_get_stats(w->agents[0].hub, &stats);
+    assert_int_equal(stats.slots, 1);
+    world_pump(w);
+    const char *told = app_told(a);
+    const char *refusal = strstr(told, "error: denied: '$sys/x'"), *answer = strstr(told, "opened 0");
+    assert_non_null(refusal);
+    assert_non_null(answer);
+    assert_true(refusal < answer);
+}
+
 static void what_is_no_topic_gets_no_id(void **state)
 {
     struct world *w = *state;
@@ -358,6 +394,7 @@ int main(void)
         TEST(values_of_an_app_that_ended_are_stale),
         TEST(two_sessions_of_one_app_name_live_until_the_last_ends),
         TEST(system_roots_are_refused_in_words),
+        TEST(the_answer_to_open_follows_what_came_before_it),
         TEST(what_is_no_topic_gets_no_id),
         TEST(an_id_that_was_never_opened_ends_the_session),
         TEST(an_app_cannot_pass_for_another_app),

@@ -215,6 +215,32 @@ static void a_lost_device_dies_after_what_was_written_and_comes_back_with_the_ne
     world_free(w);
 }
 
+static void an_agent_started_anew_gets_the_last_values_again(void **unused)
+{
+    struct world *w = world_new(NULL);
+    struct mr_tag *written = open_tag(w, NULL, "./a"), *queued = open_tag(w, NULL, "./b");
+    const struct mr_value v = mr_f64(3);
+    (void)unused;
+    (void)open_tag(w, NULL, "./never");
+    assert_int_equal(mr_tag_write(written, &v, MR_STATUS_UNCERTAIN, 77), MR_OK);
+    assert_int_equal(write_f64(queued, 1), MR_OK);
+    world_settle(w);
+    world_cut(w);
+    world_pass(w, 100);
+    assert_int_equal(w->agent.n_records, 2); /* the same agent has them */
+    world_cut(w);
+    w->agent.nonce = 2;
+    world_settle(w);
+    assert_int_equal(write_f64(queued, 2), MR_OK);
+    world_pass(w, 100);
+    assert_int_equal(w->agent.n_records, 4);
+    assert_true(w->agent.records[2].f64 == 2);
+    assert_true(wire_last(&w->agent)->f64 == 3);
+    assert_int_equal(wire_last(&w->agent)->source_us, 77);
+    assert_int_equal(wire_last(&w->agent)->status, MR_STATUS_UNCERTAIN);
+    world_free(w);
+}
+
 static void every_failed_allocation_of_a_tag_is_a_result(void **unused)
 {
     (void)unused;
@@ -249,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_refused_tag_says_so_at_the_next_write),
         cmocka_unit_test(a_row_is_written_whole_or_not_at_all),
         cmocka_unit_test(a_lost_device_dies_after_what_was_written_and_comes_back_with_the_next_value),
+        cmocka_unit_test(an_agent_started_anew_gets_the_last_values_again),
         cmocka_unit_test(every_failed_allocation_of_a_tag_is_a_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void on_hello(void *user, const struct session_hello *hello)
                                             .identity = "here",
                                             .path = a->path,
                                             .server = "agent",
-                                            .nonce = 1,
+                                            .nonce = a->nonce,
                                             .inbox = INBOX,
                                             .state = {.cluster_up = !a->is_isolated,
                                                       .isolated_since_us = a->is_isolated ? 1000 : 0,
@@ -196,6 +196,7 @@ void wire_init(struct wire_agent *a)
 {
     memset(a, 0, sizeof *a);
     a->path = "plant/here";
+    a->nonce = 1;
     rand_seeded_init(&a->rand, 7);
     framing_init(&a->in, AGENT_FRAME_MAX_BYTES);
     buf_init(&a->out, (size_t)64 * 1024 * 1024);

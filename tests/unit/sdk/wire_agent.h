@@ -33,6 +33,7 @@ struct wire_agent {
     struct buf out;
     struct rand_seeded rand;
     const char *path;
+    uint64_t nonce;      /* of its process */
     enum mr_rc hello_rc; /* not MR_OK: Hello is refused so */
     bool is_mute;        /* neither OPEN nor interest is answered */
     bool is_isolated;
