@@ -23,7 +23,7 @@ static struct blob *make(void *memory, struct pool *pool, size_t len)
     if (blob) {
         blob->pool = pool;
         blob->len = len;
-        blob->refs = 1;
+        __atomic_store_n(&blob->refs, 1, __ATOMIC_RELAXED);
     }
     return blob;
 }
@@ -50,7 +50,8 @@ struct blob *blob_from_pool(struct pool *pool, size_t len)
 
 struct blob *blob_ref(struct blob *blob)
 {
-    (void)__atomic_add_fetch(&blob->refs, 1, __ATOMIC_RELAXED);
+    /* Release: the thread that drops this reference sees what its maker wrote, whatever queue it went through. */
+    (void)__atomic_add_fetch(&blob->refs, 1, __ATOMIC_RELEASE);
     return blob;
 }
 
