@@ -118,6 +118,41 @@ def nonsense_of_a_known_key():
         check(said.startswith("admitted\n") and "closed" in said, f"a frame that is none: {said}")
 
 
+def knock_locally(path, data):
+    """Sends bytes to the agent's socket; whether it hung up within the deadline."""
+    with socket.socket(socket.AF_UNIX) as app:
+        app.settimeout(8)
+        app.connect(str(path))
+        try:
+            app.sendall(data)
+            while app.recv(4096):
+                pass
+        except socket.timeout:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+def nonsense_on_the_local_socket():
+    dice = random.Random(1)
+    with Besieged() as plant:
+        path = plant.socket("here")
+        for data in (b"\xff" * 8, b"\0\0\0\0", b"\5\0\0\0hello", b"\x0c\0\0\0" + bytes(12), dice.randbytes(5000)):
+            check(knock_locally(path, data), f"the agent hangs up on {data[:12]!r}")
+
+
+def more_apps_than_allowed():
+    with Besieged() as plant:
+        apps = []
+        for _ in range(128):
+            apps.append(socket.socket(socket.AF_UNIX))
+            apps[-1].connect(str(plant.socket("here")))
+        check(knock_locally(plant.socket("here"), b""), "the 129th connection is closed")
+        for app in apps:
+            app.close()
+
+
 def more_sessions_of_a_person_than_allowed():
     with Besieged() as plant:
         plant.welcome = "here|anna(~[0-9]+)?"
@@ -156,6 +191,8 @@ if __name__ == "__main__":
         silence,
         oversize_message_of_a_known_key,
         nonsense_of_a_known_key,
+        nonsense_on_the_local_socket,
+        more_apps_than_allowed,
         more_sessions_of_a_person_than_allowed,
         listener_that_does_not_enforce_keeps_the_broker_from_starting,
     )
