@@ -41,8 +41,12 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
     uint64_t seed = rand_u64(conf->rand);
     uint32_t max_publishers = PUBLISHERS_LEAST + conf->max_ports * PUBLISHERS_PER_PORT;
     const struct names_limits names = {.max_topics = conf->max_topics, .max_publishers = max_publishers};
-    const struct lastval_limits slots = {
-        .max_slots = conf->max_slots, .max_slots_per_topic = SLOTS_PER_TOPIC, .tombstone_ns = tombstone_ns};
+    const struct lastval_limits slots = {.max_slots = conf->max_slots,
+                                         .max_slots_per_topic = SLOTS_PER_TOPIC,
+                                         .max_slots_per_owner = conf->kind == HUB_BROKER ? SLOTS_PER_PEER : 0,
+                                         .max_bytes = SLOT_BYTES_PER_SITE,
+                                         .max_bytes_per_owner = conf->kind == HUB_BROKER ? SLOT_BYTES_PER_PEER : 0,
+                                         .tombstone_ns = tombstone_ns};
     const struct hash_key key = {seed, 7}, id_key = {seed, 8};
     map_init(&h->upstreams, conf->max_filters, &key);
     map64_init(&h->upstream_by_id, conf->max_filters, &id_key);
@@ -141,6 +145,7 @@ void hub_free(struct hub *h)
     names_free(h->names);
     buf_fini(&h->scratch);
     mem_free(h->owners);
+    idmap_fini(&h->slots_told);
     mem_free(h->name);
     mem_free(h->identity);
     mem_free(h->path);

@@ -37,11 +37,10 @@ void hub_state_changed(struct hub *h)
 /* Apps learn of staleness slot by slot: the same version again, with STALE set or cleared. */
 static void show_staleness(struct hub *h, uint32_t publisher)
 {
-    uint64_t cursor = 0;
-    if (h->kind != HUB_AGENT)
-        return;
-    for (const struct slot *slot; (slot = lastval_walk(h->lastval, &cursor));) {
-        if (slot->publisher != publisher && slot->owner != publisher)
+    uint32_t owner = names_get_publisher(h->names, publisher)->owner;
+    const struct slot *slot = NULL;
+    while (h->kind == HUB_AGENT && (slot = lastval_next_of(h->lastval, owner, slot))) {
+        if (slot->publisher != publisher && owner != publisher)
             continue;
         struct route_ports to = route_subscribers(h->route, slot->topic);
         for (size_t i = 0; i < to.n; i++)
@@ -62,7 +61,7 @@ void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from
     show_staleness(h, publisher);
 }
 
-/* In the place of what is missing for apps; ahead of everything towards agents and brokers. */
+/* In the place of what is missing: behind what came before it, ahead of what comes after. */
 static void tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss)
 {
     for (uint32_t i = 1; i <= h->max_ports; i++) {
@@ -71,7 +70,7 @@ static void tell_loss(struct hub *h, const struct port *from, const struct sessi
             continue;
         if (loss->publisher)
             hub_tell_publisher(p, loss->publisher);
-        hub_must(p, session_loss(p->session, p->kind == PORT_APP ? LANE_LIVE : LANE_CONTROL, loss));
+        hub_must(p, session_loss(p->session, LANE_LIVE, loss));
         hub_mark(p);
     }
 }
@@ -82,6 +81,19 @@ static void be_born(struct hub *h, const struct port *from, const struct session
     enum presence_result result = PRESENCE_OLD;
     if (presence_birth(h->presence, birth, &result) == MR_OK && result == PRESENCE_CHANGED)
         hub_life_changed(h, birth->publisher, from);
+}
+
+void hub_parts_born(struct hub *h)
+{
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(h->presence, &cursor));) {
+        if (!life->alive || life->publisher == h->self ||
+            names_get_publisher(h->names, life->publisher)->owner != h->self)
+            continue;
+        const struct session_birth birth = {
+            .publisher = life->publisher, .birth = h->birth, .since_us = life->since_us, .first_seq = h->seq + 1};
+        be_born(h, NULL, &birth);
+    }
 }
 
 static void die(struct hub *h, const struct port *from, const struct session_death *death)
@@ -257,14 +269,30 @@ static void tell_gap(struct port *p, const struct session_hello *hello)
     *seen = (struct seen){.birth = hello->birth, .link = hello->link, .seq = last};
 }
 
-/* An agent whose old connection is not known dead yet comes again: the newer link is the true one. */
+/* A session that broke: how much was still on its way, who knows. */
+static void tell_tail(const struct port *p)
+{
+    const struct owner *owner = hub_owner(p->hub, p->owner);
+    const struct session_loss loss = {.publisher = p->owner,
+                                      .link = p->link,
+                                      .via = "",
+                                      .birth = p->birth,
+                                      .first = owner ? owner->seen.seq + 1 : 0,
+                                      .cause = MR_LINK};
+    tell_loss(p->hub, p, &loss);
+}
+
+/* An agent whose old connection is not known dead yet comes again: the newer link is the true one. What the old one lost of
+ * the same birth, the new Hello tells exactly; of an earlier birth nobody else will. */
 static void replace_older(struct port *p)
 {
     struct hub *h = p->hub;
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *older = h->ports[i];
-        if (!older || older == p || older->owner != p->owner || older->kind != PORT_AGENT || older->is_over)
+        if (!older || older == p || older->owner != p->owner || older->kind != PORT_AGENT || older->is_replaced)
             continue;
+        if (older->is_welcome && !older->ended_clean && older->birth != p->birth)
+            tell_tail(older);
         older->is_replaced = true;
         hub_end_port(older, MR_FENCED, "a newer session of the same identity took its place");
     }
@@ -457,19 +485,10 @@ static void app_died(struct port *p)
 
 static void agent_died(struct port *p)
 {
-    struct hub *h = p->hub;
     if (p->is_replaced)
         return;
-    if (!p->ended_clean) {
-        const struct owner *owner = hub_owner(h, p->owner);
-        const struct session_loss loss = {.publisher = p->owner,
-                                          .link = p->link,
-                                          .via = "",
-                                          .birth = p->birth,
-                                          .first = owner ? owner->seen.seq + 1 : 0,
-                                          .cause = MR_LINK};
-        tell_loss(h, p, &loss);
-    }
+    if (!p->ended_clean)
+        tell_tail(p);
     publisher_died(p, p->owner, p->birth, p->link);
 }
 

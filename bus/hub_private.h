@@ -151,7 +151,8 @@ struct hub {
     struct own_service *services;
     struct owner *owners; /* by publisher id */
     uint32_t owners_cap;
-    struct map upstreams; /* agent: by kind and filter */
+    struct idmap slots_told; /* topics of which it was said that a value is not kept */
+    struct map upstreams;    /* agent: by kind and filter */
     struct map64 upstream_by_id;
     struct list unacked;
     uint32_t next_upstream;
@@ -221,7 +222,7 @@ void hub_tell_topic(struct port *p, uint32_t topic);
 /* hub_record.c */
 void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
 void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record);
-void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *head, struct record *record);
+void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, struct record *record);
 /* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
 uint32_t hub_topic_meant(struct port *p, uint32_t id);

@@ -137,19 +137,31 @@ static bool is_new(struct hub *h, uint32_t owner, const struct batch_head *head,
 }
 
 /* -- keep and deliver -- */
-static enum lastval_result keep(struct hub *h, const struct batch_head *head, uint32_t owner,
+/* Says once for each topic why its value is not kept, to whoever sent it and to the operator. */
+static void refuse_slot(struct hub *h, struct port *from, uint32_t owner, uint32_t topic, enum mr_rc rc)
+{
+    struct err why = {{0}};
+    h->refused++;
+    if (idmap_get(&h->slots_told, topic) || idmap_set(&h->slots_told, topic, 1) != MR_OK)
+        return;
+    err_set(&why, "no last value of '%s' by '%s' is kept: %s", names_topic_text(h->names, topic),
+            names_get_publisher(h->names, owner)->identity,
+            rc ? rc_text(rc) : "too many identities write it, or it has its share, or the table is full");
+    if (from && from->kind != PORT_UPLINK)
+        hub_must(from, session_error(from->session, rc ? rc : MR_TOO_BIG, why.text, 0, 0));
+    hub_notice(h, HUB_NOTICE_SLOT_REFUSED, "%s", why.text);
+}
+
+static enum lastval_result keep(struct hub *h, struct port *from, const struct batch_head *head, uint32_t owner,
                                 const struct record *record)
 {
     enum lastval_result result = LASTVAL_REFUSED;
     enum mr_rc rc = lastval_put(h->lastval, head, owner, record, hub_now_ns(h), &result);
-    const char *topic = names_topic_text(h->names, record->topic);
-    const char *identity = names_get_publisher(h->names, owner)->identity;
-    if (rc || result == LASTVAL_REFUSED)
-        hub_notice(h, HUB_NOTICE_SLOT_REFUSED, "no last value of '%s' by '%s' is kept: %s", topic, identity,
-                   rc ? rc_text(rc) : "too many identities write it, or the table is full");
+    if (result == LASTVAL_REFUSED)
+        refuse_slot(h, from, owner, record->topic, rc);
     else if (result == LASTVAL_ANOTHER)
-        hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic", topic,
-                   identity);
+        hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic",
+                   names_topic_text(h->names, record->topic), names_get_publisher(h->names, owner)->identity);
     return result;
 }
 
@@ -175,13 +187,13 @@ static void flag_future(const struct hub *h, struct record *record)
 }
 
 /* A record of this machine, from an app or from ourselves: numbered here, delivered here, and handed up. */
-void hub_accept_own(struct hub *h, const struct port *from, struct batch_head *head, struct record *record)
+void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, struct record *record)
 {
     record->flags &= app_flags;
     record->seq = ++h->seq;
     flag_future(h, record);
     if (is_kept(record))
-        keep(h, head, h->self, record);
+        keep(h, from, head, h->self, record);
     hub_deliver(h, from, head, record);
     if (hub_has_uplink(h))
         hub_put(h->uplink, LANE_LIVE, head, record);
@@ -196,7 +208,7 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
     flag_future(h, record);
     if (!is_offered && !is_new(h, p->owner, head, record->seq))
         return;
-    enum lastval_result kept = is_kept(record) ? keep(h, head, p->owner, record) : LASTVAL_TAKEN;
+    enum lastval_result kept = is_kept(record) ? keep(h, p, head, p->owner, record) : LASTVAL_TAKEN;
     /* An offered slot that is newer than ours was lost on its way: subscribers get it now. */
     if (!is_offered || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER) {
         record->flags |= is_offered ? MR_FROM_SNAPSHOT : 0;
@@ -217,7 +229,7 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
         return;
     if (route_subscribers(h->route, record->topic).n == 0)
         return; /* the last who followed it left while it was on its way: nobody would forget it any more */
-    enum lastval_result kept = is_kept(record) ? keep(h, head, owner, record) : LASTVAL_TAKEN;
+    enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     if (kept != LASTVAL_OLD || !(is_snapshot || record->flags & MR_FROM_SNAPSHOT))
         hub_deliver(h, p, head, record);
 }

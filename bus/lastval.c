@@ -3,15 +3,25 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 
-enum { TOPICS_START = 64 };
+enum { TABLE_START = 64 };
+
+/* What one identity has here. */
+struct owned {
+    struct list slots;
+    uint32_t n;
+    size_t bytes;
+};
 
 /* What stands behind a struct slot: the buffer its body points into. */
 struct kept {
     struct slot slot;
     uint8_t *buffer;
     uint32_t cap;
+    struct owned *owned;
+    struct list in_owned, in_tombstones;
 };
 
 struct topic_slots {
@@ -24,7 +34,11 @@ struct lastval {
     struct lastval_limits limits;
     struct topic_slots *topics; /* by topic id */
     uint32_t topics_cap;
-    uint32_t count; /* slots, tombstones included */
+    struct owned **owned; /* by owner's publisher id; NULL: none yet */
+    uint32_t owned_cap;
+    struct list tombstones; /* the oldest first */
+    uint32_t count;         /* slots, tombstones included */
+    size_t bytes;
 };
 
 enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *limits, const struct names *names)
@@ -34,6 +48,7 @@ enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *limits
         return MR_NO_MEMORY;
     l->limits = *limits;
     l->names = names;
+    list_init(&l->tombstones);
     *ret = l;
     return MR_OK;
 }
@@ -53,23 +68,55 @@ void lastval_free(struct lastval *l)
             free_kept(l->topics[t].at[i]);
         mem_free(l->topics[t].at);
     }
+    for (uint32_t i = 0; i < l->owned_cap; i++)
+        mem_free(l->owned[i]);
+    mem_free(l->owned);
     mem_free(l->topics);
     mem_free(l);
 }
 
+/* Makes a table that is indexed by id reach it. */
+static enum mr_rc reach(void **table, uint32_t *cap, size_t size, uint32_t id)
+{
+    if (id < *cap)
+        return MR_OK;
+    uint32_t wanted = *cap ? *cap : TABLE_START;
+    while (wanted <= id)
+        wanted *= 2;
+    char *grown = mem_resize_array(*table, wanted, size);
+    if (!grown)
+        return MR_NO_MEMORY;
+    memset(grown + *cap * size, 0, (wanted - *cap) * size);
+    *table = grown;
+    *cap = wanted;
+    return MR_OK;
+}
+
+static enum mr_rc owned_by(struct lastval *l, uint32_t owner, struct owned **ret)
+{
+    void *table = l->owned;
+    enum mr_rc rc = reach(&table, &l->owned_cap, sizeof *l->owned, owner);
+    l->owned = table;
+    if (rc)
+        return rc;
+    if (!l->owned[owner]) {
+        struct owned *o = mem_calloc(1, sizeof *o);
+        if (!o)
+            return MR_NO_MEMORY;
+        list_init(&o->slots);
+        l->owned[owner] = o;
+    }
+    *ret = l->owned[owner];
+    return MR_OK;
+}
+
 static enum mr_rc slots_of(struct lastval *l, uint32_t topic, struct topic_slots **ret)
 {
-    if (topic >= l->topics_cap) {
-        uint32_t cap = l->topics_cap ? l->topics_cap : TOPICS_START;
-        while (cap <= topic)
-            cap *= 2;
-        struct topic_slots *topics = mem_resize(l->topics, cap * sizeof *topics);
-        if (!topics)
-            return MR_NO_MEMORY;
-        memset(topics + l->topics_cap, 0, (cap - l->topics_cap) * sizeof *topics);
-        l->topics = topics;
-        l->topics_cap = cap;
-    }
+    void *table = l->topics;
+    enum mr_rc rc = reach(&table, &l->topics_cap, sizeof *l->topics, topic);
+    l->topics = table;
+    if (rc)
+        return rc;
     struct topic_slots *t = &l->topics[topic];
     if (!t->at)
         t->at = mem_calloc(l->limits.max_slots_per_topic, sizeof(struct kept *));
@@ -81,10 +128,22 @@ static enum mr_rc slots_of(struct lastval *l, uint32_t topic, struct topic_slots
 
 static void remove_at(struct lastval *l, struct topic_slots *t, uint32_t i)
 {
-    free_kept(t->at[i]);
+    struct kept *k = t->at[i];
+    l->bytes -= k->cap;
+    k->owned->bytes -= k->cap;
+    k->owned->n--;
+    list_remove(&k->in_owned);
+    list_remove(&k->in_tombstones);
+    free_kept(k);
     memmove(t->at + i, t->at + i + 1, (t->n - i - 1) * sizeof *t->at);
     t->n--;
     l->count--;
+}
+
+static bool is_full(const struct lastval *l, const struct topic_slots *t, const struct owned *o)
+{
+    return t->n == l->limits.max_slots_per_topic || l->count >= l->limits.max_slots ||
+           (l->limits.max_slots_per_owner && o->n >= l->limits.max_slots_per_owner);
 }
 
 /* The topic's slot of this owner, or a new empty one; NULL where there is no room. */
@@ -101,14 +160,24 @@ static enum mr_rc slot_for(struct lastval *l, struct topic_slots *t, uint32_t ow
         if (t->at[i]->slot.cleared && tombstone == t->n)
             tombstone = i;
     }
+    struct owned *o;
+    enum mr_rc rc = owned_by(l, owner, &o);
+    if (rc)
+        return rc;
     if (t->n == l->limits.max_slots_per_topic && tombstone < t->n)
         remove_at(l, t, tombstone);
     *ret = NULL;
     *ret_is_new = true;
-    if (t->n == l->limits.max_slots_per_topic || l->count >= l->limits.max_slots)
+    if (is_full(l, t, o))
         return MR_OK;
-    *ret = mem_calloc(1, sizeof **ret);
-    return *ret ? MR_OK : MR_NO_MEMORY;
+    struct kept *k = mem_calloc(1, sizeof *k);
+    if (!k)
+        return MR_NO_MEMORY;
+    k->owned = o;
+    list_init(&k->in_owned);
+    list_init(&k->in_tombstones);
+    *ret = k;
+    return MR_OK;
 }
 
 static bool is_above(const struct slot *slot, const struct batch_head *head, const struct record *record)
@@ -116,20 +185,49 @@ static bool is_above(const struct slot *slot, const struct batch_head *head, con
     return head->birth != slot->head.birth ? head->birth > slot->head.birth : record->seq > slot->seq;
 }
 
-static enum mr_rc write_slot(struct kept *k, const struct batch_head *head, uint32_t owner, const struct record *record,
-                             int64_t now_ns)
+/* Room for a body; MR_TOO_BIG: more bytes than the table, or its owner, may have. */
+static enum mr_rc make_room(struct lastval *l, struct kept *k, uint32_t len)
+{
+    if (len <= k->cap)
+        return MR_OK;
+    size_t more = len - k->cap;
+    if ((l->limits.max_bytes && l->bytes + more > l->limits.max_bytes) ||
+        (l->limits.max_bytes_per_owner && k->owned->bytes + more > l->limits.max_bytes_per_owner))
+        return MR_TOO_BIG;
+    uint8_t *buffer = mem_resize(k->buffer, len);
+    if (!buffer)
+        return MR_NO_MEMORY;
+    l->bytes += more;
+    k->owned->bytes += more;
+    k->buffer = buffer;
+    k->cap = len;
+    return MR_OK;
+}
+
+/* A tombstone holds no memory but its own, and waits in the line of those that will be forgotten. */
+static void bury(struct lastval *l, struct kept *k)
+{
+    l->bytes -= k->cap;
+    k->owned->bytes -= k->cap;
+    mem_free(k->buffer);
+    k->buffer = NULL;
+    k->cap = 0;
+    list_push_back(&l->tombstones, &k->in_tombstones);
+}
+
+static enum mr_rc write_slot(struct lastval *l, struct kept *k, const struct batch_head *head, uint32_t owner,
+                             const struct record *record, int64_t now_ns)
 {
     bool cleared = record->flags & MR_CLEAR;
     uint32_t len = cleared ? 0 : record->body_len;
-    if (len > k->cap) {
-        uint8_t *buffer = mem_resize(k->buffer, len);
-        if (!buffer)
-            return MR_NO_MEMORY;
-        k->buffer = buffer;
-        k->cap = len;
-    }
+    enum mr_rc rc = make_room(l, k, len);
+    if (rc)
+        return rc;
     if (len)
         memcpy(k->buffer, record->body, len);
+    list_remove(&k->in_tombstones);
+    if (cleared)
+        bury(l, k);
     k->slot = (struct slot){.topic = record->topic,
                             .owner = owner,
                             .publisher = head->publisher,
@@ -142,6 +240,14 @@ static enum mr_rc write_slot(struct kept *k, const struct batch_head *head, uint
                             .body = k->buffer,
                             .body_len = len};
     return MR_OK;
+}
+
+static void add_slot(struct lastval *l, struct topic_slots *t, struct kept *k)
+{
+    t->at[t->n++] = k;
+    l->count++;
+    k->owned->n++;
+    list_push_back(&k->owned->slots, &k->in_owned);
 }
 
 static bool another_writes(const struct topic_slots *t, const struct kept *but)
@@ -168,16 +274,18 @@ enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_
         *ret = k ? LASTVAL_OLD : LASTVAL_REFUSED;
         return MR_OK;
     }
-    rc = write_slot(k, head, owner, record, now_ns);
+    rc = write_slot(l, k, head, owner, record, now_ns);
     if (rc) {
         if (is_new)
             free_kept(k);
-        return rc;
+        if (rc != MR_TOO_BIG)
+            return rc;
+        *ret = LASTVAL_REFUSED;
+        return MR_OK;
     }
     *ret = LASTVAL_TAKEN;
     if (is_new) {
-        t->at[t->n++] = k;
-        l->count++;
+        add_slot(l, t, k);
         if (another_writes(t, k))
             *ret = LASTVAL_ANOTHER;
     }
@@ -208,46 +316,47 @@ const struct slot *lastval_walk(const struct lastval *l, uint64_t *cursor)
     return NULL;
 }
 
-/* Removes the slots of one topic that `is_gone` names. */
-static void purge(struct lastval *l, uint32_t topic, bool (*is_gone)(const struct slot *slot, int64_t arg), int64_t arg)
+const struct slot *lastval_next_of(const struct lastval *l, uint32_t owner, const struct slot *after)
 {
-    struct topic_slots *t = &l->topics[topic];
-    for (uint32_t i = t->n; i-- > 0;)
-        if (is_gone(&t->at[i]->slot, arg))
-            remove_at(l, t, i);
+    const struct owned *o = owner < l->owned_cap ? l->owned[owner] : NULL;
+    if (!o)
+        return NULL;
+    const struct list *at = after ? container_of(after, const struct kept, slot)->in_owned.next : o->slots.next;
+    return at == &o->slots ? NULL : &container_of(at, const struct kept, in_owned)->slot;
 }
 
-static bool is_of_owner(const struct slot *slot, int64_t owner)
+static void remove_kept(struct lastval *l, const struct kept *k)
 {
-    return slot->owner == (uint32_t)owner;
-}
-
-static bool is_of_another(const struct slot *slot, int64_t owner)
-{
-    return slot->owner != (uint32_t)owner;
-}
-
-static bool is_old_tombstone(const struct slot *slot, int64_t changed_before_ns)
-{
-    return slot->cleared && slot->changed_ns < changed_before_ns;
+    struct topic_slots *t = &l->topics[k->slot.topic];
+    uint32_t i = 0;
+    while (t->at[i] != k)
+        i++;
+    remove_at(l, t, i);
 }
 
 void lastval_purge_owner(struct lastval *l, uint32_t owner)
 {
-    for (uint32_t topic = 0; topic < l->topics_cap; topic++)
-        purge(l, topic, is_of_owner, owner);
+    struct owned *o = owner < l->owned_cap ? l->owned[owner] : NULL;
+    for (struct list *at; o && (at = list_first(&o->slots));)
+        remove_kept(l, container_of(at, struct kept, in_owned));
 }
 
 void lastval_purge_topic(struct lastval *l, uint32_t topic, uint32_t but_owner)
 {
-    if (topic < l->topics_cap)
-        purge(l, topic, is_of_another, but_owner);
+    struct topic_slots *t = topic < l->topics_cap ? &l->topics[topic] : NULL;
+    for (uint32_t i = t ? t->n : 0; i-- > 0;)
+        if (t->at[i]->slot.owner != but_owner)
+            remove_at(l, t, i);
 }
 
 void lastval_expire(struct lastval *l, int64_t now_ns)
 {
-    for (uint32_t topic = 0; topic < l->topics_cap; topic++)
-        purge(l, topic, is_old_tombstone, now_ns - l->limits.tombstone_ns);
+    for (struct list *at; (at = list_first(&l->tombstones));) {
+        const struct kept *k = container_of(at, struct kept, in_tombstones);
+        if (k->slot.changed_ns >= now_ns - l->limits.tombstone_ns)
+            return;
+        remove_kept(l, k);
+    }
 }
 
 size_t lastval_count(const struct lastval *l)

@@ -8,9 +8,11 @@
 
 struct lastval;
 struct lastval_limits {
-    uint32_t max_slots;           /* whole table */
-    uint32_t max_slots_per_topic; /* 4 */
-    int64_t tombstone_ns;         /* how long a cleared slot is remembered: 7 days */
+    uint32_t max_slots;                    /* whole table */
+    uint32_t max_slots_per_topic;          /* 4 */
+    uint32_t max_slots_per_owner;          /* 0: no limit but the table's */
+    size_t max_bytes, max_bytes_per_owner; /* of bodies; 0: no limit */
+    int64_t tombstone_ns;                  /* how long a cleared slot is remembered: 7 days */
 };
 
 struct slot {
@@ -30,7 +32,7 @@ enum lastval_result {
     LASTVAL_TAKEN,   /* the slot is newer now */
     LASTVAL_OLD,     /* not above what the slot holds: nothing changed */
     LASTVAL_ANOTHER, /* taken, and it is the first of this identity beside another's: a CONFLICT if both live */
-    LASTVAL_REFUSED  /* one identity too many for the topic, or the table is full */
+    LASTVAL_REFUSED  /* one identity too many for the topic, its owner's share is used up, or the table is full */
 };
 
 /* names is borrowed for the life of the table. */
@@ -38,7 +40,7 @@ MUST enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *l
 void lastval_free(struct lastval *l);
 
 /* Merges one record (KEEP or CLEAR, never BACKFILL), its ids and head->publisher being of this table's names. The body is copied.
- * The first write of a slot allocates, a longer one too, any other does not. MR_NO_MEMORY leaves the slot as it was. A tombstone makes
+ * The first write of a slot allocates, a longer one and the first after a CLEAR too, any other does not. MR_NO_MEMORY leaves the slot as it was. A tombstone makes
  * room for an identity that is one too many. */
 MUST enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_t owner,
                             const struct record *record, int64_t now_ns, enum lastval_result *ret);
@@ -48,6 +50,9 @@ size_t lastval_get(const struct lastval *l, uint32_t topic, const struct slot **
 
 /* Walks all slots in a fixed order that survives puts in between; *cursor starts at 0; NULL at the end. */
 const struct slot *lastval_walk(const struct lastval *l, uint64_t *cursor);
+
+/* The slots of one owner, one after the other: `after` is the one before, NULL for the first. None may be removed meanwhile. */
+const struct slot *lastval_next_of(const struct lastval *l, uint32_t owner, const struct slot *after);
 
 void lastval_purge_owner(struct lastval *l, uint32_t owner); /* an identity is gone for good */
 void lastval_purge_topic(struct lastval *l, uint32_t topic,

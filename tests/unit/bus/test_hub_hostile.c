@@ -214,6 +214,26 @@ static void a_machine_with_too_many_tags_is_told_so_and_goes_on(void **state)
     assert_true(session_is_up(bad->session));
 }
 
+static void a_value_for_which_there_is_no_slot_is_passed_on_and_refused_in_words_once(void **state)
+{
+    struct world *w = *state;
+    struct app *good = &w->apps[GOOD], *bad = &w->apps[BAD];
+    w->max_slots = 1;
+    world_restart_broker(w);
+    peer_open(w, good, "good", 10, 1);
+    app_subscribe(good, 1, "#");
+    peer_open(w, bad, "bad", 10, 1);
+    name(bad, 1, "demo/1");
+    name_topics(bad, 2, 2);
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        put(bad, &good_head,
+            &(struct record){.topic = seq % 2 + 1, .seq = seq, .flags = MR_KEEP, .source_us = MR_NO_TIME});
+    assert_string_equal(app_told(bad), "error: no last value of 'demo/1' by 'bad' is kept: too many identities write "
+                                       "it, or it has its share, or the table is full\n");
+    assert_int_equal(count(app_told(good), "demo/1=none by bad"), 2);
+    assert_int_equal(count(w->broker.notices, "no last value"), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
@@ -228,6 +248,7 @@ int main(void)
         TEST(one_machine_takes_no_more_than_its_share_of_topics_over_all_its_sessions),
         TEST(a_machine_with_too_many_parts_is_told_so_and_goes_on),
         TEST(a_machine_with_too_many_tags_is_told_so_and_goes_on),
+        TEST(a_value_for_which_there_is_no_slot_is_passed_on_and_refused_in_words_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,63 @@ static void merging_is_independent_of_order_and_repetition(void **state)
     }
 }
 
+static void an_owner_has_its_share_of_slots_and_of_bytes(void **state)
+{
+    struct world *w = *state;
+    static const struct lastval_limits shares = {.max_slots = SLOTS,
+                                                 .max_slots_per_topic = SLOTS_EACH,
+                                                 .max_slots_per_owner = 3,
+                                                 .max_bytes = 20,
+                                                 .max_bytes_per_owner = 12,
+                                                 .tombstone_ns = TOMBSTONE_NS};
+    lastval_free(w->table);
+    assert_int_equal(lastval_new(&w->table, &shares, w->names), MR_OK);
+    assert_int_equal(put(w, 1, 1, 5, 1, "123456"), LASTVAL_TAKEN);
+    assert_int_equal(put(w, 2, 1, 5, 2, "1234567"), LASTVAL_REFUSED);
+    assert_int_equal(put(w, 2, 1, 5, 3, "123456"), LASTVAL_TAKEN);
+    assert_int_equal(put(w, 2, 1, 5, 4, "1234567"), LASTVAL_REFUSED); /* nor may a slot grow */
+    assert_int_equal(put(w, 3, 1, 5, 5, ""), LASTVAL_TAKEN);
+    assert_int_equal(put(w, 4, 1, 5, 6, ""), LASTVAL_REFUSED);
+    assert_int_equal(put(w, 4, 2, 5, 7, "12345678"), LASTVAL_TAKEN);
+    assert_int_equal(put(w, 5, 3, 5, 8, "1"), LASTVAL_REFUSED);
+    assert_int_equal(put_flags(w, 4, 2, 5, 9, "", MR_CLEAR, 10), LASTVAL_TAKEN); /* gives its bytes back */
+    assert_int_equal(put(w, 5, 3, 5, 10, "12345678"), LASTVAL_TAKEN);
+    lastval_purge_owner(w->table, 1);
+    assert_int_equal(put(w, 4, 1, 5, 11, "123456789012"), LASTVAL_TAKEN);
+}
+
+static void the_slots_of_one_owner_are_found_without_the_others(void **state)
+{
+    struct world *w = *state;
+    put(w, 1, 1, 5, 1, "a");
+    put(w, 1, 2, 5, 1, "b");
+    put(w, 7, 1, 5, 2, "c");
+    const struct slot *first = lastval_next_of(w->table, 1, NULL), *second = lastval_next_of(w->table, 1, first);
+    assert_int_equal(first->topic, 1);
+    assert_int_equal(second->topic, 7);
+    assert_null(lastval_next_of(w->table, 1, second));
+    assert_null(lastval_next_of(w->table, 3, NULL));
+    assert_null(lastval_next_of(w->table, 4000, NULL));
+}
+
+static void tombstones_are_forgotten_in_the_order_of_their_deaths(void **state)
+{
+    struct world *w = *state;
+    for (uint32_t topic = 1; topic <= 3; topic++)
+        put(w, topic, 1, 5, topic, "x");
+    put_flags(w, 3, 1, 5, 10, "", MR_CLEAR, 10);
+    put_flags(w, 1, 1, 5, 11, "", MR_CLEAR, 20);
+    put_flags(w, 2, 1, 5, 12, "", MR_CLEAR, 30);
+    put(w, 1, 1, 5, 13, "it lives again");
+    lastval_expire(w->table, 10 + TOMBSTONE_NS);
+    assert_int_equal(lastval_count(w->table), 3);
+    lastval_expire(w->table, 30 + TOMBSTONE_NS);
+    assert_int_equal(lastval_count(w->table), 2);
+    lastval_expire(w->table, 31 + TOMBSTONE_NS);
+    assert_int_equal(lastval_count(w->table), 1);
+    assert_value(w, 1, "it lives again");
+}
+
 static void writing_over_a_slot_does_not_allocate(void **state)
 {
     struct world *w = *state;
@@ -276,6 +333,9 @@ int main(void)
         TEST(purging_takes_what_was_named_and_nothing_else),
         TEST(the_slot_shown_first_is_live_then_late_then_by_identity),
         TEST(merging_is_independent_of_order_and_repetition),
+        TEST(an_owner_has_its_share_of_slots_and_of_bytes),
+        TEST(the_slots_of_one_owner_are_found_without_the_others),
+        TEST(tombstones_are_forgotten_in_the_order_of_their_deaths),
         TEST(writing_over_a_slot_does_not_allocate),
         TEST(failed_allocations_leave_the_slot_as_it_was),
     };
