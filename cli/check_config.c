@@ -59,7 +59,7 @@ static enum mr_rc run_to_end(struct program_run *run, char *const *argv, struct 
     return MR_OK;
 }
 
-/* What it said, without its own name before it. */
+/* What it said, without its own name or "ok" before it. */
 static const char *said(struct program_run *run, const char *name)
 {
     size_t len = strlen(name);
@@ -68,6 +68,8 @@ static const char *said(struct program_run *run, const char *name)
     if (buf_append_u8(&run->said, '\0'))
         return "";
     const char *text = (const char *)run->said.data;
+    if (strncmp(text, "ok: ", 4) == 0)
+        return text + 4;
     return strncmp(text, name, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2 : text;
 }
 

@@ -33,7 +33,6 @@ struct child {
     pid_t pid; /* 0: reaped */
     int status;
     struct watch watches[WATCHES]; /* stdout, stderr, the pidfd */
-    struct loop_hook end_hook;
 };
 
 static void drop(struct watch *w)
@@ -45,17 +44,11 @@ static void drop(struct watch *w)
     w->fd = -1;
 }
 
-static void tell_end(void *user)
-{
-    struct child *c = user;
-    c->events->on_end(c->user, c->status);
-}
-
-/* Its end is told when all three are over: what it started may hold its output longer than it lives. */
-static void end_if_over(struct child *c)
+/* Its end is told when all three are over: what it wrote last may come after it. The callee may free it. */
+static void end_if_over(const struct child *c)
 {
     if (c->pid == 0 && c->watches[OUT].fd < 0 && c->watches[ERR].fd < 0)
-        loop_defer(c->loop, &c->end_hook, tell_end, c);
+        c->events->on_end(c->user, c->status);
 }
 
 static void on_output(void *user, unsigned ready)
@@ -190,7 +183,6 @@ void child_free(struct child *child)
     }
     for (size_t i = 0; i < WATCHES; i++)
         drop(&child->watches[i]);
-    loop_unhook(child->loop, &child->end_hook);
     mem_free(child);
 }
 

@@ -8,11 +8,11 @@
 struct child;
 struct loop;
 
+/* child_free() may be called inside of both. */
 struct child_events {
     /* Output came; is_err: on stderr. data is borrowed until return. */
     void (*on_output)(void *user, bool is_err, const char *data, size_t len);
-    /* It has ended and all its output was told; last of all callbacks. status as waitpid() gives it. child_free() may be
-     * called inside. */
+    /* It has ended and all its output was told; last of all callbacks. status as waitpid() gives it. */
     void (*on_end)(void *user, int status);
 };
 
@@ -22,10 +22,10 @@ struct child_events {
 MUST enum mr_rc child_new(struct loop *loop, char *const *argv, const void *input, size_t len,
                           const struct child_events *events, void *user, struct child **ret, struct err *err);
 
-/* Sends a signal to it and to all it started. */
+/* Sends a signal to it and to all it started, while it lives. */
 void child_signal(const struct child *child, int number);
 
-/* Kills it if it lives, and waits for its end, which then comes at once; no callback after it. NULL is fine. */
+/* Kills it, and what it started, if it lives; no callback after it. NULL is fine. */
 void child_free(struct child *child);
 
 /* "ended with status 3", "was ended by signal 9 (Killed)". Returns out. */

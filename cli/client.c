@@ -7,6 +7,7 @@
 
 #include "base/io/loop.h"
 #include "base/mem.h"
+#include "base/text_time.h"
 #include "cli/embedded.h"
 #include "cli/place.h"
 #include "cli/report.h"
@@ -30,6 +31,8 @@ struct client {
     struct mr_bus *bus;
     bool is_done, is_late, is_interrupted, is_closed;
     bool agent_up, cluster_up;
+    int64_t isolated_since_us; /* 0: it is not */
+    bool is_state_noted;
 };
 
 /* -- the loop -- */
@@ -55,11 +58,28 @@ static void on_readable(void *user, unsigned ready)
     }
 }
 
+static void note_state(const struct client *c)
+{
+    char since[TEXT_TIME_SIZE];
+    text_format_time(since, c->isolated_since_us);
+    if (!c->agent_up)
+        report_note("the agent is gone; waiting for it (%s)", client_where(c));
+    else if (!c->cluster_up)
+        report_note("isolated since %s: the agent has no broker; values of other machines may be old (%s)", since,
+                    client_where(c));
+    else
+        report_note("the agent has a broker again (%s)", client_where(c));
+}
+
 static void on_state(void *user, const struct mr_state *state)
 {
     struct client *c = user;
+    bool changed = c->agent_up != state->agent_up || c->cluster_up != state->cluster_up;
     c->agent_up = state->agent_up;
     c->cluster_up = state->cluster_up;
+    c->isolated_since_us = state->isolated_since_us;
+    if (changed && c->is_state_noted)
+        note_state(c);
 }
 
 static void on_embedded(void *user)
@@ -258,6 +278,18 @@ void client_done(struct client *client)
 bool client_has_broker(const struct client *client)
 {
     return client->cluster_up;
+}
+
+void client_note_isolation(const struct client *client)
+{
+    if (!client->cluster_up)
+        note_state(client);
+}
+
+void client_watch_state(struct client *client)
+{
+    client->is_state_noted = true;
+    client_note_isolation(client);
 }
 
 int client_fail(const struct client *client, enum mr_rc rc)

@@ -49,6 +49,12 @@ void client_done(struct client *client);
 /* True once the broker is reached too, as the agent says. */
 bool client_has_broker(const struct client *client);
 
+/* Notes on stderr that the agent has no broker, and since when, if so. */
+void client_note_isolation(const struct client *client);
+
+/* Notes on stderr from now on when the agent or its broker is lost or comes back. */
+void client_watch_state(struct client *client);
+
 /* Tells that a call failed with the SDK's reason; returns the exit code. */
 int client_fail(const struct client *client, enum mr_rc rc);
 

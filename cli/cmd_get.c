@@ -57,6 +57,7 @@ static int no_memory(const struct get *get)
 static int run_once(struct get *get)
 {
     enum client_end end = client_run(get->client, get->args->wait_ms);
+    client_note_isolation(get->client);
     if (end == CLIENT_CLOSED || get->rc == MR_DENIED)
         return EXIT_FAILED;
     if (end == CLIENT_INTERRUPTED && values_count(get->values) == 0)
@@ -78,6 +79,7 @@ static int run_again_and_again(struct get *get)
     enum { ROUND_MS = 1000 };
     enum client_end end;
     const char *home = get->terminal.is_tty ? "\033[H\033[2J" : "";
+    client_watch_state(get->client);
     do {
         end = client_run(get->client, ROUND_MS);
         fputs(home, get->terminal.out);
@@ -85,8 +87,7 @@ static int run_again_and_again(struct get *get)
             return get->rc == MR_DENIED ? EXIT_FAILED : no_memory(get);
         if (!get->terminal.is_tty && !get->args->json)
             fputc('\n', get->terminal.out);
-        fflush(get->terminal.out);
-    } while (end == CLIENT_LATE);
+    } while (end == CLIENT_LATE && fflush(get->terminal.out) == 0);
     return end == CLIENT_CLOSED ? EXIT_FAILED : EXIT_DONE;
 }
 

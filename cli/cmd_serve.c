@@ -1,5 +1,4 @@
 /* cmd_serve.c - millrace serve: answers requests with a text, or by a command for each. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,7 +36,6 @@ struct job {
     struct child *child;
     struct loop_timer *timer;
     struct buf out, err;
-    const char *failure; /* NULL: none */
 };
 
 static void start_next(struct serve *s);
@@ -70,58 +68,55 @@ static void free_job(struct job *job)
     mem_free(job);
 }
 
-static void fail(struct job *job, const char *failure)
+/* The job is over, well or with a failure in words; what still runs of it is killed. */
+static void end_job(struct job *job, const char *failure)
 {
-    if (!job->failure)
-        job->failure = failure;
-    child_signal(job->child, SIGKILL);
-}
-
-static void on_output(void *user, bool is_err, const char *data, size_t len)
-{
-    struct job *job = user;
-    if (!is_err && buf_append(&job->out, data, len))
-        fail(job, "the answer is longer than 64 KiB");
-    size_t room = is_err ? STDERR_MAX - job->err.len : 0;
-    if (room && buf_append(&job->err, data, len < room ? len : room))
-        fail(job, "out of memory");
-}
-
-/* Why it failed: what we know, else the first line that it wrote to stderr, else how it ended. */
-static void failure_words(const struct job *job, int status, char *out, size_t size)
-{
-    size_t line = job->err.len ? strcspn((const char *)job->err.data, "\n") : 0;
-    if (job->failure)
-        snprintf(out, size, "%s", job->failure);
-    else if (line)
-        snprintf(out, size, "%.*s", (int)line, (const char *)job->err.data);
-    else
-        snprintf(out, size, "the command %s", child_end_words(status, (char[64]){0}, 64));
-}
-
-static void on_end(void *user, int status)
-{
-    struct job *job = user;
     struct serve *s = job->serve;
-    char words[STDERR_MAX + 1];
-    bool is_fine = !job->failure && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!is_fine && buf_append_u8(&job->err, '\0'))
-        job->failure = "out of memory";
-    if (is_fine) {
+    if (failure)
+        answer_error(s, job->request, failure);
+    else
         answer(s, job->request, job->out.data, job->out.len);
-    } else {
-        failure_words(job, status, words, sizeof words);
-        answer_error(s, job->request, words);
-    }
     free_job(job);
     s->n_running--;
     start_next(s);
 }
 
-static void on_time(void *user)
+static void on_output(void *user, bool is_err, const char *data, size_t len)
 {
     struct job *job = user;
-    fail(job, "the command took too long");
+    struct buf *to = is_err ? &job->err : &job->out;
+    size_t room = to->max - to->len;
+    enum mr_rc rc = buf_append(to, data, is_err && len > room ? room : len);
+    if (rc)
+        end_job(job, rc == MR_TOO_BIG ? "the answer is longer than 64 KiB" : rc_text(rc));
+}
+
+/* Why the command failed: the first line that it wrote to stderr, else how it ended. */
+static void failure_words(const struct job *job, int status, char *out, size_t size)
+{
+    const char *text = (const char *)job->err.data;
+    const char *end = job->err.len ? memchr(text, '\n', job->err.len) : NULL;
+    size_t len = end ? (size_t)(end - text) : job->err.len;
+    char words[64];
+    if (len)
+        snprintf(out, size, "%.*s", (int)len, text);
+    else
+        snprintf(out, size, "the command %s", child_end_words(status, words, sizeof words));
+}
+
+static void on_end(void *user, int status)
+{
+    struct job *job = user;
+    char words[STDERR_MAX + 1];
+    bool is_fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!is_fine)
+        failure_words(job, status, words, sizeof words);
+    end_job(job, is_fine ? NULL : words);
+}
+
+static void on_time(void *user)
+{
+    end_job(user, "the command took too long");
 }
 
 static bool is_over(const struct mr_msg *request)
@@ -181,7 +176,7 @@ static void take(struct serve *s, const struct mr_msg *request)
     job->serve = s;
     job->request = kept;
     buf_init(&job->out, VALUE_MAX_BYTES);
-    buf_init(&job->err, STDERR_MAX + 1);
+    buf_init(&job->err, STDERR_MAX);
     list_push_back(&s->waiting, &job->node);
     s->n_waiting++;
     start_next(s);

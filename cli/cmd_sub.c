@@ -113,7 +113,8 @@ static void on_message(void *user, const struct mr_msg *msg)
         show_json(out, msg, NULL);
     else if (msg->kind == MR_LOSS && !sub->args->raw)
         print_loss(sub, msg);
-    fflush(out);
+    if (fflush(out) || ferror(out))
+        client_done(sub->client); /* nobody reads any more */
 }
 
 static int run(struct sub *sub)
@@ -128,6 +129,7 @@ static int run(struct sub *sub)
         rc = mr_subscribe(client_bus(sub->client), args->words[i], &opt, on_message, sub, NULL);
     if (rc)
         return client_fail(sub->client, rc);
+    client_watch_state(sub->client);
     enum client_end end = client_run(sub->client, seconds ? seconds * 1000 : -1);
     if (end == CLIENT_CLOSED || sub->is_denied || sub->n_open == 0)
         return EXIT_FAILED;

@@ -26,9 +26,9 @@ struct way {
 /* In the order they are tried. */
 static const struct way ways[] = {
     {"--context NAME", "the context ~/.config/millrace/contexts/NAME.yaml; with a '/' in it: that file"},
-    {"$MILLRACE_CONTEXT", "the same"},
     {"--socket PATH", "the agent that listens there"},
-    {"$MILLRACE_SOCKET", "the same"},
+    {"$MILLRACE_CONTEXT", "as --context"},
+    {"$MILLRACE_SOCKET", "as --socket"},
     {"the agent of this user", "$XDG_RUNTIME_DIR/millrace/agent.sock"},
     {"the agent of this machine", "/run/millrace/agent.sock"},
     {"context 'default'", "if no agent is there and its file is"},

@@ -18,7 +18,7 @@ struct place {
     char words[160];               /* for errors: "socket /run/millrace/agent.sock", "context plant" */
 };
 
-/* The first that applies: --context, $MILLRACE_CONTEXT, --socket, $MILLRACE_SOCKET, the agent of this user or of this
+/* The first that applies: --context, --socket, $MILLRACE_CONTEXT, $MILLRACE_SOCKET, the agent of this user or of this
  * machine if one listens, the context "default" if its file is there. ret->words is always written.
  * MR_NOT_FOUND: no agent listens, no context is there: *err says how to start one; MR_TOO_BIG: a path. */
 MUST enum mr_rc place_find(const struct args *args, struct place *ret, struct err *err);

@@ -72,11 +72,11 @@ int report_failure(const char *where, enum mr_rc rc, const char *format, ...)
     va_start(list, format);
     make_line(line, format, list);
     va_end(list);
-    const char *colon = *line ? ": " : "";
-    if (*where)
-        fprintf(stderr, "millrace: %s%s%s (%s)\n", report_word(rc), colon, line, where);
-    else
-        fprintf(stderr, "millrace: %s%s%s\n", report_word(rc), colon, line);
+    const char *word = report_word(rc);
+    size_t len = strlen(word);
+    bool has_word = strncmp(line, word, len) == 0 && line[len] == ':'; /* some reasons begin with it */
+    fprintf(stderr, "millrace: %s%s%s", has_word ? "" : word, has_word || !*line ? "" : ": ", line);
+    fprintf(stderr, *where ? " (%s)\n" : "\n", where);
     return report_exit(rc);
 }
 

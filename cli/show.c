@@ -2,6 +2,7 @@
 #include "cli/show.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -11,9 +12,30 @@
 #include "proto/unit.h"
 #include "proto/value.h"
 
+/* Six digits are enough to read; all of them are in --json. False: the exact text is as short. */
+static bool show_rounded(char out[SHOW_VALUE_SIZE], const struct mr_value *value)
+{
+    enum { DIGITS = 6, SHORT = 9 };
+    bool is_f64 = value->type == MR_F64;
+    double x = is_f64 ? value->as.f64 : (double)value->as.f32;
+    if ((!is_f64 && value->type != MR_F32) || !(fabs(x) >= 1e-3 && fabs(x) < 1e15))
+        return false;
+    if (mr_value_text(value, NULL, 0) <= SHORT)
+        return false;
+    int decimals = DIGITS - 1 - (int)floor(log10(fabs(x)));
+    int len = snprintf(out, SHOW_VALUE_SIZE, "%.*f", decimals > 0 ? decimals : 0, x);
+    while (decimals > 0 && out[len - 1] == '0')
+        out[--len] = '\0';
+    if (out[len - 1] == '.')
+        out[len - 1] = '\0';
+    return true;
+}
+
 void show_value(char out[SHOW_VALUE_SIZE], const struct mr_value *value)
 {
     static const char mark[] = "\xe2\x80\xa6"; /* … */
+    if (show_rounded(out, value))
+        return;
     int len = mr_value_text(value, out, SHOW_VALUE_SIZE);
     if (len < SHOW_VALUE_SIZE)
         return;

@@ -12,7 +12,7 @@ enum {
     SHOW_AGE_SIZE = 32,
 };
 
-/* A value for a column. */
+/* A value for a column: numbers of many digits rounded to six. */
 void show_value(char out[SHOW_VALUE_SIZE], const struct mr_value *value);
 
 /* The unit as people write it, "" if there is none (def may be NULL). Borrowed from def or static. */
