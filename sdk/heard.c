@@ -92,6 +92,7 @@ void heard_fini(struct mr_bus *b)
 void heard_end(struct mr_bus *b)
 {
     uint32_t cursor = 0;
+    b->is_forgetful = false;
     map64_fini(&b->heard_by_id);
     map64_fini(&b->peer_by_id);
     for (struct heard *h; (h = map_next(&b->heard, &cursor));) {

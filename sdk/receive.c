@@ -6,7 +6,9 @@
 /* -- names and lives -- */
 void receive_on_topic(void *user, const struct session_topic *topic)
 {
-    agent_must(user, heard_topic(user, topic));
+    struct mr_bus *b = user;
+    if (heard_topic(b, topic))
+        b->is_forgetful = true;
 }
 
 void receive_on_publisher(void *user, const struct session_publisher *publisher)
@@ -49,7 +51,7 @@ void receive_on_birth(void *user, const struct session_birth *birth)
     if (!peer)
         return;
     for (size_t i = 0; i < birth->n_tags; i++)
-        agent_must(b, heard_tag(b, peer, &birth->tags[i]));
+        (void)!heard_tag(b, peer, &birth->tags[i]); /* without memory messages come without a definition */
     if (birth->n_tags)
         return;
     bool is_news = peer->is_known && (!peer->is_alive || is_later(peer, birth->birth, birth->link));
@@ -235,6 +237,22 @@ static void give(struct mr_bus *b, struct heard *h, const struct batch_head *hea
     }
 }
 
+/* Of a topic there was no memory for: whoever might have wanted it hears of a gap. */
+static void lose(struct mr_bus *b)
+{
+    struct list *at, *after;
+    if (!b->is_forgetful) {
+        agent_must(b, MR_INVALID); /* it was never announced */
+        return;
+    }
+    LIST_EACH(at, after, &b->subs)
+    {
+        struct mr_sub *s = container_of(at, struct mr_sub, in_bus);
+        if (sub_is_live(s) && s->kind == INTEREST_SUBSCRIBE)
+            sub_note_dropped(s, NULL, 0);
+    }
+}
+
 static void take_record(struct mr_bus *b, const struct batch_head *head, const struct record *record,
                         struct peer *publisher)
 {
@@ -243,13 +261,12 @@ static void take_record(struct mr_bus *b, const struct batch_head *head, const s
         return;
     }
     struct heard *h = map64_get(&b->heard_by_id, record->topic);
-    if (!h) {
-        agent_must(b, MR_INVALID);
-        return;
+    if (h && heard_match(b, h)) {
+        b->is_forgetful = true;
+        h = NULL;
     }
-    enum mr_rc rc = heard_match(b, h);
-    if (rc)
-        agent_must(b, rc);
+    if (!h)
+        lose(b);
     else if (record->call.id)
         serve_on_request(b, head, record, h, publisher);
     else if (is_wanted(h, head, record))

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,12 +108,25 @@ static void the_socket_is_given_or_named_by_the_environment_or_the_machines(void
     assert_int_equal(s.max_bytes, 32 * 1024 * 1024);
 }
 
+/* Counts what is out, in the 16 bytes before each block. */
+static size_t now_out, most_out;
+
 static void *counting_resize(void *ptr, size_t size)
 {
-    if (size)
-        return realloc(ptr, size);
-    free(ptr);
-    return NULL;
+    size_t *old = ptr ? (size_t *)((char *)ptr - 16) : NULL;
+    size_t before = old ? *old : 0;
+    if (size == 0) {
+        now_out -= before;
+        free(old);
+        return NULL;
+    }
+    size_t *block = realloc(old, size + 16);
+    if (!block)
+        return NULL;
+    *block = size;
+    now_out += size - before;
+    most_out = now_out > most_out ? now_out : most_out;
+    return (char *)block + 16;
 }
 
 static void an_allocator_is_the_whole_librarys(void **unused)
@@ -128,6 +142,30 @@ static void an_allocator_is_the_whole_librarys(void **unused)
     assert_int_equal(mr_open(&bus, NULL), MR_OK);
     assert_int_equal(mr_open(&other, &opt), MR_INVALID);
     mr_close(bus, 0);
+}
+
+static void a_handle_never_holds_more_than_it_may(void **unused)
+{
+    const struct mr_options opt = {
+        .size = sizeof opt, .resize = counting_resize, .max_bytes = 1024 * 1024, .socket = "/does/not/exist"};
+    struct mr_bus *bus;
+    char topic[32];
+    (void)unused;
+    for (size_t len = 0; len <= 4096; len += 2048) { /* small records weigh most by what is around them */
+        static char data[4096];
+        enum mr_rc rc = MR_OK;
+        most_out = now_out = 0;
+        assert_int_equal(mr_open(&bus, &opt), MR_OK);
+        for (int i = 0; rc == MR_OK; i++) {
+            snprintf(topic, sizeof topic, "topic/%d", i % 3000);
+            rc = mr_publish(bus, topic, data, len);
+        }
+        assert_int_equal(rc, MR_ISOLATED);
+        assert_in_range(most_out, opt.max_bytes / 3, opt.max_bytes);
+        mr_close(bus, 0);
+        assert_int_equal(now_out, 0);
+    }
+    mem_set_resize(NULL);
 }
 
 static void helpers_answer_without_a_handle(void **unused)
@@ -164,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_message_that_does_not_fit_is_not_kept),
         cmocka_unit_test(the_socket_is_given_or_named_by_the_environment_or_the_machines),
         cmocka_unit_test(an_allocator_is_the_whole_librarys),
+        cmocka_unit_test(a_handle_never_holds_more_than_it_may),
         cmocka_unit_test(helpers_answer_without_a_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,33 @@ static void the_handles_memory_bounds_all_rings_together(void **unused)
     world_free(w);
 }
 
+static void more_topics_than_memory_are_a_gap_and_not_an_end(void **unused)
+{
+    const struct mr_options small = {.size = sizeof small, .max_bytes = 1024 * 1024};
+    struct world *w = world_new(&small);
+    struct seen_log log = {.n = 0};
+    char topic[32];
+    (void)unused;
+    subscribe(w, "a/#", NULL, &log);
+    up(w);
+    for (unsigned i = 0; i < 4000; i++) {
+        snprintf(topic, sizeof topic, "a/%u", i);
+        live(w, topic, 1 + i, i, MR_KEEP);
+        if (i % 100 == 0)
+            world_settle(w);
+    }
+    world_settle(w);
+    assert_int_equal(w->agent.hellos, 1);
+    assert_false(w->agent.is_over);
+    assert_in_range(log.n, 500, 3999);
+    assert_int_equal(mr_publish(w->bus, "still/there", "x", 1), MR_NO_MEMORY);
+    live(w, "a/0", 5000, 1.5, MR_KEEP);
+    log_clear(&log);
+    world_settle(w);
+    assert_string_equal(log.text, "a/0=1.5\n"); /* what it knows goes on */
+    world_free(w);
+}
+
 static void a_refused_subscription_ends_with_the_reason_and_nothing_else(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -580,6 +607,7 @@ int main(void)
         cmocka_unit_test(the_newest_of_each_topic_gets_through),
         cmocka_unit_test(a_subscription_to_be_cut_off_ends_where_it_was_full),
         cmocka_unit_test(the_handles_memory_bounds_all_rings_together),
+        cmocka_unit_test(more_topics_than_memory_are_a_gap_and_not_an_end),
         cmocka_unit_test(a_refused_subscription_ends_with_the_reason_and_nothing_else),
         cmocka_unit_test(a_callback_may_end_its_own_subscription),
         cmocka_unit_test(dispatch_runs_no_more_callbacks_than_it_may),

@@ -5,7 +5,7 @@
 #include "base/framing.h"
 #include "proto/session.h"
 
-enum { WIRE_TOPICS = 256, WIRE_ENTRIES = 300, WIRE_TEXT = 513, WIRE_RECORDS = 4096 };
+enum { WIRE_TOPICS = 4096, WIRE_ENTRIES = 300, WIRE_TEXT = 513, WIRE_RECORDS = 4096 };
 
 struct wire_topic {
     char text[WIRE_TEXT]; /* its id is its place + 1 */
