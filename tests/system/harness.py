@@ -10,6 +10,7 @@
 Every wait has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
 at the end of the with block.
 """
+import atexit
 import os
 import pathlib
 import re
@@ -153,6 +154,7 @@ class Plant:
         self.port = free_port()
         self.identities = []
         self.processes = []
+        atexit.register(self.close)  # also when a test ends before its with block began
         self.broker_public = self.key("broker", "mr1", "broker.key")
         self.write("directory.yaml", f'brokers: [{{name: mr1, address: "127.0.0.1:{self.port}", public: "{self.broker_public}"}}]\n')
         self.write_registry()
@@ -161,9 +163,13 @@ class Plant:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends what still runs and removes the folder."""
         for process in self.processes:
             process.discard()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, name, text):
         """Writes a file of the plant; its path."""
