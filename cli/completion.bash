@@ -30,7 +30,7 @@ _millrace()
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
-        --address | --interval | --seconds | --name | --path | --broker | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
+        --address | --interval | --seconds | --name | --path | --broker | --reach | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
             return
             ;;
     esac
@@ -43,7 +43,7 @@ _millrace()
             opts='--help --dir --address --interval --seconds'
             ;;
         init)
-            opts='--help --out --name --path --broker --address --data --socket'
+            opts='--help --out --name --path --broker --address --reach --data --socket'
             ;;
         get)
             opts='--help --all-publishers --watch --wait --json --context --socket'
