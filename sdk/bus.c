@@ -23,6 +23,13 @@ enum mr_rc bus_enter(const struct mr_bus *b)
     return MR_OK;
 }
 
+enum mr_rc bus_enter_rt(const struct mr_bus *b)
+{
+    if (__atomic_load_n(&b->agent.state, __ATOMIC_RELAXED) != AGENT_FINISHED)
+        return MR_OK;
+    return reason_set(MR_CLOSED, "the handle is finished: no agent will have it");
+}
+
 enum mr_rc bus_enter_waiting(const struct mr_bus *b, int wait_ms)
 {
     if (__atomic_load_n(&b->has_thread, __ATOMIC_ACQUIRE))

@@ -21,6 +21,8 @@ static inline int64_t bus_now_ns(const struct mr_bus *b)
 }
 /* A call on the handle begins. MR_MISUSE: it is the SDK thread's. MR_CLOSED: the handle is finished. */
 MUST enum mr_rc bus_enter(const struct mr_bus *b);
+/* The same for a call marked [RT]: any thread. */
+MUST enum mr_rc bus_enter_rt(const struct mr_bus *b);
 /* The same for a call that waits: not in a callback, not after mr_thread(). MR_INVALID: wait_ms below -1. */
 MUST enum mr_rc bus_enter_waiting(const struct mr_bus *b, int wait_ms);
 int64_t bus_until(const struct mr_bus *b, int wait_ms); /* INT64_MAX: no limit */

@@ -129,12 +129,12 @@ static bool may_put(const struct mr_bus *b)
            session_queued_bytes(b->agent.session) < AHEAD_BYTES;
 }
 
-static void note_put(struct mr_bus *b, struct ack *ack)
+static void note_put(struct mr_bus *b, struct ack *ack, int64_t now_ns)
 {
     struct outbox *o = &b->outbox;
-    int64_t now = bus_now_ns(b);
-    int64_t flush_at = now - o->last_put_ns > GATHER_IDLE_US * NS_PER_US ? now : now + GATHER_MAX_US * NS_PER_US;
-    o->last_put_ns = now;
+    int64_t gap_ns = now_ns - o->last_put_ns;
+    int64_t flush_at = gap_ns > GATHER_IDLE_US * NS_PER_US ? now_ns : now_ns + GATHER_MAX_US * NS_PER_US;
+    o->last_put_ns = now_ns;
     o->is_gathering = true;
     if (flush_at < o->flush_at_ns)
         o->flush_at_ns = flush_at;
@@ -157,7 +157,7 @@ static enum mr_rc put(struct mr_bus *b, const struct mr_device *device, const st
 }
 
 /* No queue, no allocation: the usual way. MR_WOULD_BLOCK: not this way now. */
-static enum mr_rc put_directly(struct mr_bus *b, const struct out_record *r)
+static enum mr_rc put_directly(struct mr_bus *b, const struct out_record *r, int64_t now_ns)
 {
     struct outbox *o = &b->outbox;
     size_t size = body_size(r->status, r->value);
@@ -173,7 +173,7 @@ static enum mr_rc put_directly(struct mr_bus *b, const struct out_record *r)
     if (put(b, r->device, &record))
         return MR_WOULD_BLOCK;
     topic_release(r->topic);
-    note_put(b, r->ack);
+    note_put(b, r->ack, now_ns);
     return MR_OK;
 }
 
@@ -182,22 +182,30 @@ static bool is_direct(const struct mr_bus *b, const struct out_record *r)
     return list_is_empty(&b->outbox.queue) && r->topic->id && may_put(b);
 }
 
-/* Between dispatches what is due leaves at once, and the timer sees to the rest. */
-static void let_out(struct mr_bus *b)
+/* Between dispatches what is due leaves at once, and the timer sees to the rest. Not while the socket is full: trying it at
+ * each call would cost a system call per record. */
+static bool lets_out(const struct mr_bus *b)
 {
-    if (b->in_dispatch || b->in_callback || b->agent.is_blocked)
+    return agent_is_up(b) && !b->in_dispatch && !b->in_callback && !b->agent.is_blocked;
+}
+
+static void let_out(struct mr_bus *b, int64_t now_ns)
+{
+    if (!lets_out(b))
         return;
-    int64_t now = bus_now_ns(b);
-    if (b->outbox.flush_at_ns <= now || session_has_output(b->agent.session))
-        outbox_pump(b, now);
+    if (b->outbox.flush_at_ns <= now_ns || session_has_output(b->agent.session))
+        outbox_pump(b, now_ns);
     bus_arm(b);
 }
 
 enum mr_rc outbox_put(struct mr_bus *b, const struct out_record *r)
 {
-    if (is_direct(b, r) && put_directly(b, r) == MR_OK) {
-        let_out(b);
-        return MR_OK;
+    if (is_direct(b, r)) {
+        int64_t now = bus_now_ns(b);
+        if (put_directly(b, r, now) == MR_OK) {
+            let_out(b, now);
+            return MR_OK;
+        }
     }
     return outbox_put_row(b, r, 1);
 }
@@ -232,7 +240,7 @@ enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, si
         item->ack = records[i++].ack;
         append(b, item);
     }
-    if (!rc && agent_is_up(b) && !b->in_dispatch && !b->in_callback) {
+    if (!rc && lets_out(b)) {
         outbox_pump(b, bus_now_ns(b));
         bus_arm(b);
     }
@@ -256,7 +264,7 @@ enum mr_rc outbox_put_life(struct mr_bus *b, enum outgoing_kind kind, struct mr_
 }
 
 /* -- out of the queue -- */
-static bool send_record(struct mr_bus *b, struct outgoing *item)
+static bool send_record(struct mr_bus *b, struct outgoing *item, int64_t now_ns)
 {
     if (!item->topic->id)
         return false;
@@ -268,7 +276,7 @@ static bool send_record(struct mr_bus *b, struct outgoing *item)
                                   .body_len = item->body_len};
     enum mr_rc rc = put(b, item->device, &record);
     if (rc == MR_OK)
-        note_put(b, item->ack);
+        note_put(b, item->ack, now_ns);
     else if (rc == MR_TOO_BIG)
         ack_resolve(b, item->ack, MR_TOO_BIG);
     else
@@ -294,12 +302,12 @@ static bool send_life(struct mr_bus *b, const struct outgoing *item)
     return true;
 }
 
-static void send_queue(struct mr_bus *b)
+static void send_queue(struct mr_bus *b, int64_t now_ns)
 {
     struct list *first;
     while ((first = list_first(&b->outbox.queue)) && may_put(b)) {
         struct outgoing *item = container_of(first, struct outgoing, node);
-        if (!(item->kind == OUT_RECORD ? send_record(b, item) : send_life(b, item)))
+        if (!(item->kind == OUT_RECORD ? send_record(b, item, now_ns) : send_life(b, item)))
             return;
         free_item(b, item);
     }
@@ -342,7 +350,7 @@ void outbox_pump(struct mr_bus *b, int64_t now_ns)
 {
     bool again = true;
     while (again && agent_is_up(b) && !b->agent.is_over) {
-        send_queue(b);
+        send_queue(b, now_ns);
         flush_if_due(b, now_ns);
         agent_send(b, now_ns);
         again = !b->agent.is_over && is_drained(b) && (send_mark(b) || waits_for_empty_session(b));

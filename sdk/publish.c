@@ -62,9 +62,7 @@ enum mr_rc publish_now(struct mr_bus *b, const struct mr_pub *pub, bool *is_done
 {
     struct topic *topic;
     struct ack *ack = NULL;
-    enum mr_rc rc = topic_find(b, pub->topic) ? MR_OK : topic_check_text(pub->topic, false);
-    if (!rc)
-        rc = topic_use(b, pub->topic, &topic);
+    enum mr_rc rc = topic_use(b, pub->topic, &topic);
     if (rc)
         return rc;
     rc = topic_verdict(topic);
@@ -81,16 +79,9 @@ enum mr_rc publish_now(struct mr_bus *b, const struct mr_pub *pub, bool *is_done
     return rc;
 }
 
-static enum mr_rc check_finished(const struct mr_bus *b)
-{
-    if (__atomic_load_n(&b->agent.state, __ATOMIC_RELAXED) != AGENT_FINISHED)
-        return MR_OK;
-    return reason_set(MR_CLOSED, "the handle is finished: no agent will have it");
-}
-
 enum mr_rc mr_publish_opt(struct mr_bus *b, const struct mr_pub *pub)
 {
-    enum mr_rc rc = check_finished(b);
+    enum mr_rc rc = bus_enter_rt(b);
     if (!rc)
         rc = publish_check(pub);
     if (rc)

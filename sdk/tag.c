@@ -234,18 +234,11 @@ enum mr_rc tag_write_row_now(struct mr_tag *const *tags, const struct mr_value *
     return rc;
 }
 
-static enum mr_rc check_finished(const struct mr_bus *b)
-{
-    if (__atomic_load_n(&b->agent.state, __ATOMIC_RELAXED) != AGENT_FINISHED)
-        return MR_OK;
-    return reason_set(MR_CLOSED, "the handle is finished: no agent will have it");
-}
-
 enum mr_rc mr_tag_write(struct mr_tag *tag, const struct mr_value *v, uint32_t status, int64_t source_us)
 {
     if (!tag)
         return reason_set(MR_INVALID, "tag must not be NULL");
-    enum mr_rc rc = check_finished(tag->bus);
+    enum mr_rc rc = bus_enter_rt(tag->bus);
     if (rc)
         return rc;
     if (!tag->bus->rt)
@@ -276,7 +269,7 @@ enum mr_rc mr_row_write(struct mr_tag *const *tags, const struct mr_value *v, si
 {
     enum mr_rc rc = check_row(tags, v, n);
     if (!rc)
-        rc = check_finished(tags[0]->bus);
+        rc = bus_enter_rt(tags[0]->bus);
     if (rc)
         return rc;
     return tags[0]->bus->rt ? realtime_row(tags, v, n, source_us) : tag_write_row_now(tags, v, n, source_us);

@@ -145,6 +145,9 @@ enum mr_rc topic_use(struct mr_bus *b, const char *text, struct topic **ret)
 {
     struct topic *t = topic_find(b, text);
     if (!t) {
+        enum mr_rc rc = topic_check_text(text, false);
+        if (rc)
+            return rc;
         size_t len = strlen(text);
         if (b->n_raw_topics >= RAW_TOPICS_MAX)
             (void)forget_one(b);
