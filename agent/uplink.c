@@ -4,11 +4,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "proto/limits.h"
+#include "proto/lanes.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { WINDOW_FRAMES = CREDIT_MAX_BYTES / CREDIT_FRAME_MIN_BYTES + CREDIT_HWM_SPARE_FRAMES, AGENTS_RANK = 3 };
+enum { AGENTS_RANK = 3 };
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -192,8 +192,8 @@ static void connect_now(struct uplink *u)
                                             .secret_key = keys_secret(u->options.keys),
                                             .server_key = broker->public_key,
                                             .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
-                                            .receive_frames = WINDOW_FRAMES,
-                                            .send_frames = WINDOW_FRAMES,
+                                            .receive_frames = LANES_HIGH_WATER_FRAMES,
+                                            .send_frames = LANES_HIGH_WATER_FRAMES,
                                             .rank = AGENTS_RANK};
     struct err err = {{0}};
     u->state = CONNECTING;

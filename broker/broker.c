@@ -13,14 +13,13 @@
 #include "broker/values.h"
 #include "broker/who.h"
 #include "bus/hub.h"
-#include "proto/limits.h"
+#include "proto/lanes.h"
 #include <stdio.h>
 #include <string.h>
 
 enum {
     RETRY_MS = 500, /* said to agents when the broker stops: it may be back soon */
-    AGENTS_RANK = 3,
-    WINDOW_FRAMES = CREDIT_MAX_BYTES / CREDIT_FRAME_MIN_BYTES + CREDIT_HWM_SPARE_FRAMES
+    AGENTS_RANK = 3
 };
 
 static const int64_t ns_per_ms = 1000000;
@@ -208,8 +207,8 @@ static struct zserver_options listener(const struct broker *b)
                                     .public_key = keys_public(b->keys),
                                     .secret_key = keys_secret(b->keys),
                                     .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
-                                    .receive_frames = WINDOW_FRAMES,
-                                    .send_frames = WINDOW_FRAMES,
+                                    .receive_frames = LANES_HIGH_WATER_FRAMES,
+                                    .send_frames = LANES_HIGH_WATER_FRAMES,
                                     .rank = AGENTS_RANK};
 }
 

@@ -29,7 +29,14 @@ enum {
     LANES_GROW_MS = 100, /* half a window consumed within this: the window doubles */
     LANES_SHARE = 8,     /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
     LANES_MARKS = 8,     /* pings in flight below live */
-    LANES_MAX_FRAMES = 1 << 20
+    LANES_MAX_FRAMES = 1 << 20,
+
+    /* The most frames on their way in one direction: all windows full of the cheapest, each overdrawn by one. */
+    LANES_IN_FLIGHT_FRAMES =
+        (LANES_CONTROL_WINDOW_BYTES + (LANE_COUNT - 1) * CREDIT_MAX_BYTES) / CREDIT_FRAME_MIN_BYTES + LANE_COUNT +
+        CREDIT_FREE_FRAMES,
+    /* ZeroMQ's high-water marks, so that credit acts and they never do: it gives room back in steps of half a mark. */
+    LANES_HIGH_WATER_FRAMES = 2 * LANES_IN_FLIGHT_FRAMES
 };
 
 enum lane_state { LANE_EMPTY, LANE_READY, LANE_WAITING, LANE_STATES };
