@@ -1,31 +1,33 @@
-/* calls.c - open calls found by (id, reply topic), and listed per responder so that its end finds them all. */
+/* calls.c - open calls found by (id, reply topic), and listed per requester and responder so that an end finds them all. */
 #include "bus/calls.h"
 
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 
-/* What names a call among all: the requester chose id, and its inbox is nobody else's. */
+/* What an answer names. */
 struct call_key {
     uint64_t id;
     uint64_t reply_topic;
 };
 
-struct responder {
-    struct list calls;
-    uint32_t count;
+/* A port that asks or answers, while it has open calls. */
+struct peer {
+    struct list asked, handed;
+    uint32_t n_asked, n_handed;
+    uint32_t port;
 };
 
 struct open_call {
     struct call_key key;
     struct call call;
-    struct list in_all, in_responder;
-    struct responder *responder;
+    struct list in_all, in_asked, in_handed;
+    struct peer *from, *to;
 };
 
 struct calls {
     struct map by_key;
-    struct map64 responders; /* port -> struct responder, while it has open calls */
+    struct map64 peers; /* port -> struct peer */
     struct list all;
     uint32_t max_per_port;
 };
@@ -37,22 +39,32 @@ enum mr_rc calls_new(struct calls **ret, uint32_t max_calls, uint32_t max_per_po
         return MR_NO_MEMORY;
     const struct hash_key key_seed = {seed, 4}, port_seed = {seed, 5};
     map_init(&c->by_key, max_calls, &key_seed);
-    map64_init(&c->responders, max_calls, &port_seed);
+    map64_init(&c->peers, MAP_MAX_ENTRIES, &port_seed);
     list_init(&c->all);
     c->max_per_port = max_per_port;
     *ret = c;
     return MR_OK;
 }
 
+static void drop_if_idle(struct calls *c, struct peer *p)
+{
+    if (p->n_asked || p->n_handed)
+        return;
+    map64_remove(&c->peers, p->port);
+    mem_free(p);
+}
+
 static void forget(struct calls *c, struct open_call *o)
 {
     map_remove(&c->by_key, &o->key, sizeof o->key);
     list_remove(&o->in_all);
-    list_remove(&o->in_responder);
-    if (--o->responder->count == 0) {
-        map64_remove(&c->responders, o->call.to);
-        mem_free(o->responder);
-    }
+    list_remove(&o->in_asked);
+    list_remove(&o->in_handed);
+    o->from->n_asked--;
+    o->to->n_handed--;
+    drop_if_idle(c, o->from);
+    if (o->to != o->from)
+        drop_if_idle(c, o->to);
     mem_free(o);
 }
 
@@ -64,65 +76,70 @@ void calls_free(struct calls *c)
     LIST_EACH(at, after, &c->all)
     forget(c, container_of(at, struct open_call, in_all));
     map_fini(&c->by_key);
-    map64_fini(&c->responders);
+    map64_fini(&c->peers);
     mem_free(c);
 }
 
-static enum mr_rc responder_of(struct calls *c, uint32_t port, struct responder **ret)
+static enum mr_rc peer_at(struct calls *c, uint32_t port, struct peer **ret)
 {
-    struct responder *r = map64_get(&c->responders, port);
-    if (!r) {
-        r = mem_calloc(1, sizeof *r);
-        if (!r)
+    struct peer *p = map64_get(&c->peers, port);
+    if (!p) {
+        p = mem_calloc(1, sizeof *p);
+        if (!p)
             return MR_NO_MEMORY;
-        list_init(&r->calls);
-        enum mr_rc rc = map64_put(&c->responders, port, r, NULL);
+        p->port = port;
+        list_init(&p->asked);
+        list_init(&p->handed);
+        enum mr_rc rc = map64_put(&c->peers, port, p, NULL);
         if (rc) {
-            mem_free(r);
-            return rc == MR_TOO_BIG ? MR_WOULD_BLOCK : rc;
+            mem_free(p);
+            return rc;
         }
     }
-    *ret = r;
+    *ret = p;
     return MR_OK;
 }
 
-/* A responder made for a call that then could not be added must not stay behind empty. */
-static void drop_if_idle(struct calls *c, struct responder *r, uint32_t port)
+static enum mr_rc add(struct calls *c, const struct call *call, struct peer *from, struct peer *to)
 {
-    if (r->count)
-        return;
-    map64_remove(&c->responders, port);
-    mem_free(r);
+    if (from->n_asked >= c->max_per_port || to->n_handed >= c->max_per_port)
+        return MR_WOULD_BLOCK;
+    struct open_call *o = mem_alloc(sizeof *o);
+    if (!o)
+        return MR_NO_MEMORY;
+    *o = (struct open_call){.key = {call->id, call->reply_topic}, .call = *call, .from = from, .to = to};
+    enum mr_rc rc = map_put(&c->by_key, &o->key, sizeof o->key, o, NULL);
+    if (rc) {
+        mem_free(o);
+        return rc == MR_TOO_BIG ? MR_WOULD_BLOCK : rc;
+    }
+    list_push_back(&c->all, &o->in_all);
+    list_push_back(&from->asked, &o->in_asked);
+    list_push_back(&to->handed, &o->in_handed);
+    from->n_asked++;
+    to->n_handed++;
+    return MR_OK;
 }
 
 enum mr_rc calls_add(struct calls *c, const struct call *call)
 {
     const struct call_key key = {call->id, call->reply_topic};
+    struct peer *from, *to;
     if (map_get(&c->by_key, &key, sizeof key))
         return MR_INVALID;
-    struct responder *r;
-    enum mr_rc rc = responder_of(c, call->to, &r);
+    enum mr_rc rc = peer_at(c, call->from, &from);
     if (rc)
         return rc;
-    struct open_call *o = r->count < c->max_per_port ? mem_calloc(1, sizeof *o) : NULL;
-    if (!o) {
-        rc = r->count < c->max_per_port ? MR_NO_MEMORY : MR_WOULD_BLOCK;
-        drop_if_idle(c, r, call->to);
-        return rc;
-    }
-    o->key = key;
-    o->call = *call;
-    o->responder = r;
-    rc = map_put(&c->by_key, &o->key, sizeof o->key, o, NULL);
-    if (rc) {
-        mem_free(o);
-        drop_if_idle(c, r, call->to);
-        return rc == MR_TOO_BIG ? MR_WOULD_BLOCK : rc;
-    }
-    list_push_back(&c->all, &o->in_all);
-    list_push_back(&r->calls, &o->in_responder);
-    r->count++;
-    return MR_OK;
+    rc = peer_at(c, call->to, &to);
+    if (!rc)
+        rc = add(c, call, from, to);
+    if (!rc)
+        return MR_OK;
+    to = map64_get(&c->peers, call->to);
+    if (to && to != from)
+        drop_if_idle(c, to);
+    drop_if_idle(c, from);
+    return rc;
 }
 
 enum mr_rc calls_take(struct calls *c, uint32_t to, uint64_t id, uint32_t reply_topic, struct call *ret)
@@ -138,10 +155,11 @@ enum mr_rc calls_take(struct calls *c, uint32_t to, uint64_t id, uint32_t reply_
 
 enum mr_rc calls_take_any_to(struct calls *c, uint32_t to, struct call *ret)
 {
-    struct responder *r = map64_get(&c->responders, to);
-    if (!r)
+    const struct peer *p = map64_get(&c->peers, to);
+    struct list *first = p ? list_first(&p->handed) : NULL;
+    if (!first)
         return MR_NOT_FOUND;
-    struct open_call *o = container_of(list_first(&r->calls), struct open_call, in_responder);
+    struct open_call *o = container_of(first, struct open_call, in_handed);
     *ret = o->call;
     forget(c, o);
     return MR_OK;
@@ -149,13 +167,9 @@ enum mr_rc calls_take_any_to(struct calls *c, uint32_t to, struct call *ret)
 
 void calls_drop_from(struct calls *c, uint32_t from)
 {
-    struct list *at, *after;
-    LIST_EACH(at, after, &c->all)
-    {
-        struct open_call *o = container_of(at, struct open_call, in_all);
-        if (o->call.from == from)
-            forget(c, o);
-    }
+    const struct peer *p = map64_get(&c->peers, from);
+    for (uint32_t n = p ? p->n_asked : 0; n > 0; n--) /* with the last of them p may go */
+        forget(c, container_of(list_first(&p->asked), struct open_call, in_asked));
 }
 
 void calls_expire(struct calls *c, int64_t now_ns)

@@ -5,13 +5,14 @@
 
 struct calls;
 struct call {
-    uint64_t id;
+    uint64_t id;          /* ours, as the responder knows it: never used before in this process */
+    uint64_t asked_id;    /* the requester's */
     uint32_t reply_topic; /* in our names */
     uint32_t topic;
     uint32_t from, to; /* ports */
     int64_t until_ns;  /* monotonic: the requester no longer waits */
 };
-/* max_per_port: open calls handed to one responder. seed: secret to the process. */
+/* max_per_port: open calls of one requester, and as many handed to one responder. seed: secret to the process. */
 MUST enum mr_rc calls_new(struct calls **ret, uint32_t max_calls, uint32_t max_per_port, uint64_t seed);
 void calls_free(struct calls *c);
 /* MR_WOULD_BLOCK: too many open; MR_INVALID: (id, reply_topic) is open already. */

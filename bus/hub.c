@@ -6,8 +6,6 @@
 #include "bus/hub_private.h"
 
 enum {
-    CALLS_MAX = 65536,
-    CALLS_PER_PORT = 1024,
     TAGS_PER_SLOT = 2,        /* definitions outlive slots a while */
     PUBLISHERS_PER_PORT = 64, /* apps and devices of one machine, on the average */
     PUBLISHERS_LEAST = 65536,
@@ -58,7 +56,7 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
     if (!rc)
         rc = presence_new(&h->presence, h->names, conf->max_slots * TAGS_PER_SLOT, seed);
     if (!rc)
-        rc = calls_new(&h->calls, CALLS_MAX, CALLS_PER_PORT, seed);
+        rc = calls_new(&h->calls, REQUESTS_OPEN_MAX, REQUESTS_OPEN_PER_PEER, seed);
     if (!rc)
         rc = names_publisher(h->names, h->identity, "", &h->self);
     return rc;
@@ -92,6 +90,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->user = conf->user;
     h->max_ports = conf->max_ports;
     h->nonce = rand_u64(conf->rand);
+    h->next_call = rand_u64(conf->rand);
     h->isolated_since_us = conf->kind == HUB_AGENT ? hub_now_us(h) : 0;
     h->tags_epoch = 1;
     h->next_tick_ns = INT64_MAX;
@@ -288,6 +287,7 @@ static void set_clock(struct port *p)
 static enum mr_rc open_session(struct port *p, struct err *err)
 {
     struct hub *h = p->hub;
+    p->said_seq = h->seq;
     const struct session_conf conf = {
         .role = p->kind == PORT_UPLINK ? SESSION_CLIENT : SESSION_SERVER,
         .hello = {.kind = PEER_KIND_AGENT,
@@ -295,7 +295,7 @@ static enum mr_rc open_session(struct port *p, struct err *err)
                   .nonce = h->nonce,
                   .birth = h->birth,
                   .link = h->link,
-                  .next_seq = h->seq + 1,
+                  .next_seq = p->said_seq + 1,
                   .clock = h->clock_state},
         .max_queued_bytes = h->max_queued_bytes,
         .ping_ms = h->ping_ms,

@@ -1,9 +1,10 @@
 /* hub_call.c - a request goes to one responder, its answer back the same way; who is gone answers NO_RESPONDER at once. */
+#include <stdio.h>
 #include <string.h>
 
 #include "bus/hub_private.h"
 
-enum { WAIT_DEFAULT_MS = 5000, WAIT_SPARE_MS = 1000 };
+enum { WAIT_SPARE_MS = 1000 }; /* an answer may be under way when its requester gives up */
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -66,49 +67,89 @@ static const struct own_service *find_own(const struct hub *h, uint32_t topic)
     return NULL;
 }
 
+/* Is the port there to answer, and may it serve this topic? A filter may cover more than rights allow. */
+struct choice {
+    struct hub *h;
+    const char *topic;
+};
+
+static bool can_serve(void *user, uint32_t port)
+{
+    const struct choice *choice = user;
+    const struct port *p = choice->h->ports[port];
+    if (!p || p->is_over)
+        return false;
+    const struct rights_subject who = hub_subject(p);
+    return rights_check(choice->h->rights, &who, RIGHT_SERVE, choice->topic, NULL) == MR_OK;
+}
+
 /* A responder on this machine (or at this broker), else, for our own apps, whoever the broker knows. */
-static struct port *find_responder(struct port *from, uint32_t topic)
+static struct port *find_responder(const struct port *from, uint32_t topic)
 {
     struct hub *h = from->hub;
-    uint32_t number = route_responder(h->route, topic, from->kind == PORT_APP ? 0 : from->number, NULL, NULL);
-    if (number)
+    struct choice choice = {h, names_topic_text(h->names, topic)};
+    uint32_t number = route_responder(h->route, topic, from->kind == PORT_APP ? 0 : from->number, can_serve, &choice);
+    if (number && can_serve(&choice, number))
         return h->ports[number];
     return from->kind == PORT_APP && hub_has_uplink(h) ? h->uplink : NULL;
 }
 
-static enum mr_rc hand_over(struct port *from, struct port *to, const struct batch_head *head,
-                            const struct record *record)
+/* Every hop gives a request a number of its own: those that requesters choose may come again while an older answer is on its way. */
+static enum mr_rc hand_over(const struct port *from, struct port *to, const struct batch_head *head,
+                            struct record *record)
 {
     struct hub *h = from->hub;
-    uint32_t wait_ms = record->call.wait_ms ? record->call.wait_ms : WAIT_DEFAULT_MS;
-    const struct call call = {.id = record->call.id,
+    const struct call call = {.id = ++h->next_call ? h->next_call : ++h->next_call,
+                              .asked_id = record->call.id,
                               .reply_topic = record->call.reply_topic,
                               .topic = record->topic,
                               .from = from->number,
                               .to = to->number,
-                              .until_ns = hub_now_ns(h) + ((int64_t)wait_ms + WAIT_SPARE_MS) * ns_per_ms};
+                              .until_ns = hub_now_ns(h) + ((int64_t)record->call.wait_ms + WAIT_SPARE_MS) * ns_per_ms};
     struct call taken;
     enum mr_rc rc = calls_add(h->calls, &call);
     if (rc)
         return rc;
-    hub_tell_topic(to, record->call.reply_topic);
+    record->call.id = call.id;
+    hub_tell_topic(to, call.reply_topic);
     rc = hub_try_put(to, LANE_COMMAND, head, record);
+    record->call.id = call.asked_id;
     return rc && calls_take(h->calls, to->number, call.id, call.reply_topic, &taken) == MR_OK ? rc : MR_OK;
+}
+
+/* An app is answered in its inbox, an agent in those of its apps, and nobody in anybody else's. */
+static bool is_own_inbox(const struct port *from, uint32_t reply_topic)
+{
+    char inboxes[TOPIC_MAX_BYTES + 1];
+    if (from->kind == PORT_UPLINK)
+        return true;
+    if (from->kind == PORT_APP)
+        return reply_topic == from->inbox;
+    int len = snprintf(inboxes, sizeof inboxes, "$inbox/%s/", from->identity);
+    return strncmp(names_topic_text(from->hub->names, reply_topic), inboxes, (size_t)len) == 0;
+}
+
+static void limit_wait(struct record_call *call)
+{
+    if (call->wait_ms == 0)
+        call->wait_ms = REQUEST_WAIT_DEFAULT_MS;
+    if (call->wait_ms > REQUEST_WAIT_MAX_MS)
+        call->wait_ms = REQUEST_WAIT_MAX_MS;
 }
 
 void hub_on_request(struct port *from, struct batch_head *head, struct record *record)
 {
     struct hub *h = from->hub;
-    uint64_t may = hub_may(from, record->topic);
-    if (!(may & MAY_REQUEST)) {
+    if (!is_own_inbox(from, record->call.reply_topic)) {
+        hub_break(from, "a request that wants its answer in an inbox that is not the requester's");
+        return;
+    }
+    if (!(hub_may(from, record->topic) & MAY_REQUEST)) {
         h->refused++;
         refuse(from, record, MR_DENIED, "the rights of this identity do not allow requests there");
         return;
     }
-    if (from->kind == PORT_APP && record->call.reply_topic != from->inbox) {
-        refuse(from, record, MR_DENIED, "answers go to the inbox of the app that asks, nowhere else");
-        return;
-    }
+    limit_wait(&record->call);
     const struct own_service *own = find_own(h, record->topic);
     if (own) {
         serve_own(from, own, record);
@@ -121,7 +162,8 @@ void hub_on_request(struct port *from, struct batch_head *head, struct record *r
     }
     enum mr_rc rc = hand_over(from, to, head, record);
     if (rc)
-        refuse(from, record, rc == MR_CLOSED ? MR_NO_RESPONDER : rc, "the responder cannot take the request now");
+        refuse(from, record, rc == MR_CLOSED ? MR_NO_RESPONDER : rc,
+               rc == MR_WOULD_BLOCK ? "too many requests are open" : "the responder cannot take the request now");
 }
 
 void hub_on_answer(struct port *from, struct batch_head *head, struct record *record)
@@ -131,9 +173,8 @@ void hub_on_answer(struct port *from, struct batch_head *head, struct record *re
     /* Not open: expired, answered already, or never asked. Nobody waits for it. */
     if (calls_take(h->calls, from->number, record->call.id, record->topic, &call))
         return;
-    struct port *to = h->ports[call.from];
-    if (!to)
-        return;
+    struct port *to = h->ports[call.from]; /* a requester that left took its open calls along */
+    record->call.id = call.asked_id;
     enum mr_rc rc = hub_try_put(to, LANE_COMMAND, head, record);
     if (rc && rc != MR_WOULD_BLOCK)
         hub_must(to, rc);
@@ -146,11 +187,11 @@ void hub_port_calls_end(struct port *p)
     calls_drop_from(h->calls, p->number);
     while (calls_take_any_to(h->calls, p->number, &call) == MR_OK) {
         struct port *to = h->ports[call.from];
-        if (!to)
-            continue;
         if (p->kind == PORT_UPLINK)
-            answer(to, call.id, call.reply_topic, MR_ISOLATED, "the broker went away before the answer came", NULL, 0);
+            answer(to, call.asked_id, call.reply_topic, MR_ISOLATED, "the broker went away before the answer came",
+                   NULL, 0);
         else
-            answer(to, call.id, call.reply_topic, MR_NO_RESPONDER, "the responder ended before it answered", NULL, 0);
+            answer(to, call.asked_id, call.reply_topic, MR_NO_RESPONDER, "the responder ended before it answered", NULL,
+                   0);
     }
 }

@@ -92,7 +92,8 @@ struct port {
     uint32_t owner, publisher; /* ids of (identity, "") and (identity, part) */
     uint64_t birth;            /* PORT_AGENT: of its Hello */
     uint32_t link;
-    uint32_t inbox; /* PORT_APP: topic id */
+    uint64_t said_seq; /* PORT_UPLINK: the last live number its Hello knew of */
+    uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
     bool is_full_told; /* that a name or tag of it was refused */
@@ -148,6 +149,7 @@ struct hub {
     struct lastval *lastval;
     struct presence *presence;
     struct calls *calls;
+    uint64_t next_call; /* number of the last request handed on; begins anywhere */
     struct own_service *services;
     struct owner *owners; /* by publisher id */
     uint32_t owners_cap;

@@ -100,11 +100,23 @@ static void limits_hold_for_one_responder_and_for_all(void **state)
     for (uint64_t id = 1; id <= MAX_PER_PORT; id++)
         assert_int_equal(add(*state, id, 10, 20), MR_OK);
     assert_int_equal(add(*state, 50, 10, 20), MR_WOULD_BLOCK);
+    assert_int_equal(add(*state, 50, 11, 20), MR_WOULD_BLOCK); /* the responder has as many as it may */
+    assert_int_equal(add(*state, 50, 10, 21), MR_WOULD_BLOCK); /* and so has the requester */
     for (uint64_t id = 1; id <= MAX_CALLS - MAX_PER_PORT; id++)
-        assert_int_equal(add(*state, 100 + id, 10, 21), MR_OK);
-    assert_int_equal(add(*state, 51, 10, 22), MR_WOULD_BLOCK);
+        assert_int_equal(add(*state, 100 + id, 11, 21), MR_OK);
+    assert_int_equal(add(*state, 51, 12, 22), MR_WOULD_BLOCK);
     calls_drop_from(*state, 10);
-    assert_int_equal(add(*state, 51, 10, 22), MR_OK);
+    assert_int_equal(add(*state, 51, 12, 22), MR_OK);
+}
+
+static void a_port_may_ask_itself(void **state)
+{
+    struct call call;
+    assert_int_equal(add(*state, 1, 10, 10), MR_OK);
+    assert_int_equal(calls_take_any_to(*state, 10, &call), MR_OK);
+    assert_int_equal(add(*state, 2, 10, 10), MR_OK);
+    calls_drop_from(*state, 10);
+    assert_int_equal(calls_count(*state), 0);
 }
 
 static void no_calls_at_all_is_a_limit_too(void **state)
@@ -148,6 +160,7 @@ int main(void)
         TEST(a_requester_that_left_is_forgotten),
         TEST(a_call_expires_when_nobody_waits_any_more),
         TEST(limits_hold_for_one_responder_and_for_all),
+        TEST(a_port_may_ask_itself),
         cmocka_unit_test(no_calls_at_all_is_a_limit_too),
         cmocka_unit_test(failed_allocations_leave_nothing_behind),
     };

@@ -183,7 +183,7 @@ static void without_a_broker_the_machine_goes_on_and_says_since_when(void **stat
     app_open_topic(a, 2, "./echo", NULL);
     app_told(a);
     app_request(a, 2, 9, "hi");
-    assert_true(tells(app_told(c), "request 9 for demo/m1/echo 'hi'"));
+    assert_true(tells(app_told(c), "request for demo/m1/echo 'hi'"));
     struct hub_stats stats;
     hub_get_stats(w->agents[0].hub, &stats);
     assert_true(stats.isolated_since_us > 0);
@@ -334,11 +334,8 @@ static void a_request_crosses_the_broker_and_comes_back(void **state)
     app_told(a);
     app_told(b);
     app_request(a, 1, 9, "hello");
-    const char *told = app_told(b), *request = strstr(told, "request 9 for demo/m2/echo 'hello' to ");
-    assert_non_null(request);
-    unsigned reply_topic = 0;
-    assert_int_equal(sscanf(request, "request 9 for demo/m2/echo 'hello' to %u", &reply_topic), 1);
-    app_answer(b, 9, reply_topic, "olleh");
+    assert_true(tells(app_told(b), "request for demo/m2/echo 'hello'\n"));
+    app_answer(b, "olleh");
     assert_true(tells(app_told(a), "answer 9 rc 0 'olleh'\n"));
 }
 

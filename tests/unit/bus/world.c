@@ -422,9 +422,11 @@ static void say_record(struct app *app, const struct batch_head *head, const str
         snprintf(text, sizeof text, "%g", body.value.as.f64);
     else if (body.has_value)
         snprintf(text, sizeof text, "'%.*s'", (int)body.value.len, (const char *)body.value.as.ptr);
-    if (r->call.id && r->call.reply_topic)
-        say(app, "request %u for %s %s to %u", (unsigned)r->call.id, app->topics[r->topic], text, r->call.reply_topic);
-    else if (r->call.id)
+    if (r->call.id && r->call.reply_topic) {
+        say(app, "request for %s %s", app->topics[r->topic], text);
+        app->request_id = r->call.id;
+        app->request_reply = r->call.reply_topic;
+    } else if (r->call.id)
         say(app, "answer %u rc %u %s", (unsigned)r->call.id, r->call.rc, text);
     else
         say(app, "%s=%s by %s%s%s%s%s", app->topics[r->topic], text, app->publishers[head->publisher],
@@ -598,10 +600,11 @@ void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text
     world_pump(app->world);
 }
 
-void app_answer(struct app *app, uint64_t id, uint32_t reply_topic, const char *text)
+void app_answer(struct app *app, const char *text)
 {
     const struct mr_value v = text_value(text);
-    struct record record = {.topic = reply_topic, .source_us = MR_NO_TIME, .call = {.id = id, .reason = ""}};
+    struct record record = {
+        .topic = app->request_reply, .source_us = MR_NO_TIME, .call = {.id = app->request_id, .reason = ""}};
     put(app, LANE_COMMAND, &record, &v);
     world_pump(app->world);
 }

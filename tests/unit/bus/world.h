@@ -31,6 +31,8 @@ struct app {
     char topics[512][64], publishers[64][64]; /* names it was told, by id */
     uint32_t opened[16];                      /* cookie -> topic id */
     enum mr_rc open_rc[16];
+    uint64_t request_id; /* of the last request it was handed */
+    uint32_t request_reply;
 };
 
 /* One agent's connection to the broker. */
@@ -71,11 +73,11 @@ void app_serve(struct app *app, uint32_t id, const char *filter);
 void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit); /* unit NULL: raw */
 void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags);
 void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text);
-void app_answer(struct app *app, uint64_t id, uint32_t reply_topic, const char *text);
+void app_answer(struct app *app, const char *text); /* the last request it was handed */
 
 /* What the app was told since it was last asked: lines such as
  *   "demo/m1/x=5 by m1/a"   "demo/m1/x=5 by m1/a snapshot stale"   "snapshot end 1"   "acked 1"   "loss m1 3..7 = 5"
- *   "loss via agent = ?"   "m1/a born"   "m1 dead: its connection broke"   "refused 1: …"   "request 9 for demo/m1/echo 'hi' to 4"
+ *   "loss via agent = ?"   "m1/a born"   "m1 dead: its connection broke"   "refused 1: …"   "request for demo/m1/echo 'hi'"
  *   "answer 9 rc 0 'hi'"   "over: …"   "isolated"   "with broker" */
 const char *app_told(struct app *app);
 #endif
