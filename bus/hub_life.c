@@ -385,6 +385,23 @@ static void tell_own_lives(struct hub *h)
             hub_tell_publisher(h->uplink, life->publisher);
 }
 
+/* Records taken between our Hello and its answer could not be handed on, and the Hello did not know of them. */
+static void tell_untold_gap(struct port *uplink)
+{
+    const struct hub *h = uplink->hub;
+    if (h->seq == uplink->said_seq)
+        return;
+    const struct session_loss loss = {.publisher = h->self,
+                                      .link = h->link,
+                                      .via = "",
+                                      .birth = h->birth,
+                                      .first = uplink->said_seq + 1,
+                                      .last = h->seq,
+                                      .count = h->seq - uplink->said_seq,
+                                      .cause = MR_LINK};
+    hub_must(uplink, session_loss(uplink->session, LANE_LIVE, &loss));
+}
+
 void hub_on_welcome(void *user, const struct session_welcome *said)
 {
     struct port *p = user;
@@ -410,6 +427,7 @@ void hub_on_welcome(void *user, const struct session_welcome *said)
     h->is_offering = true;
     h->offer_cursor = 0;
     tell_own_lives(h);
+    tell_untold_gap(p);
     hub_upstreams_begin(h);
     hub_state_changed(h);
     h->events->on_uplink(h->user, said);

@@ -141,6 +141,19 @@ static void refuse_all(struct hub *h, struct upstream *u, enum mr_rc rc, const c
     free_upstream(h, u);
 }
 
+/* After a reconnect all is as before when the last snapshot has ended: that comes in the place where its entry came into force,
+ * while an acknowledgement overtakes the records that are still queued from before. */
+static void close_span_if_whole(struct hub *h)
+{
+    uint32_t cursor = 0;
+    if (!h->is_span_open)
+        return;
+    for (const struct upstream *u; (u = map_next(&h->upstreams, &cursor));)
+        if (!u->is_acked || (!u->is_complete && u->kind == INTEREST_SUBSCRIBE))
+            return;
+    hub_close_span(h);
+}
+
 void hub_on_interest_acked(void *user, uint64_t version, bool partial)
 {
     struct hub *h = ((struct port *)user)->hub;
@@ -154,7 +167,7 @@ void hub_on_interest_acked(void *user, uint64_t version, bool partial)
         set_acked(u, true);
         go_on(u);
     }
-    hub_close_span(h);
+    close_span_if_whole(h);
 }
 
 void hub_on_interest_refused(void *user, const struct session_refusal *refusal)
@@ -167,11 +180,13 @@ void hub_on_interest_refused(void *user, const struct session_refusal *refusal)
 
 void hub_on_snapshot_end(void *user, uint32_t interest)
 {
-    struct upstream *u = map64_get(&((struct port *)user)->hub->upstream_by_id, interest);
+    struct hub *h = ((struct port *)user)->hub;
+    struct upstream *u = map64_get(&h->upstream_by_id, interest);
     if (!u)
         return;
     u->is_complete = true;
     go_on(u);
+    close_span_if_whole(h);
 }
 
 /* -- a broker comes and goes -- */
@@ -184,8 +199,7 @@ void hub_upstreams_begin(struct hub *h)
     for (uint32_t i = 1; i <= h->max_ports; i++)
         if (h->ports[i])
             hub_ack_if_ready(h->ports[i]); /* those without an entry wait for nothing */
-    if (list_is_empty(&h->unacked))
-        hub_close_span(h);
+    close_span_if_whole(h);
 }
 
 void hub_upstreams_end(struct hub *h)
