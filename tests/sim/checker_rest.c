@@ -1,0 +1,113 @@
+/* checker_rest.c - when nothing moves any more: do all agree on the last values, on who lives, on what is stale? */
+#include <stdlib.h>
+
+#include "checker_private.h"
+
+static const struct final_slot *slot_at(const struct history *h, int place, const struct final_slot *like)
+{
+    for (size_t i = 0; i < h->n_slots; i++) {
+        const struct final_slot *s = &h->slots[i];
+        if (s->place == place && s->owner == like->owner && s->topic == like->topic)
+            return s;
+    }
+    return NULL;
+}
+
+static bool is_same(const struct final_slot *a, const struct final_slot *b)
+{
+    return b && a->birth == b->birth && a->seq == b->seq && a->hash == b->hash && a->is_cleared == b->is_cleared;
+}
+
+static bool is_current(const struct history *h, int machine, uint64_t birth)
+{
+    for (size_t i = 0; i < h->n_lives; i++)
+        if (h->lives[i].machine == machine && h->lives[i].birth == birth)
+            return true;
+    return false;
+}
+
+static bool follows(const struct history *h, int machine, uint32_t topic)
+{
+    for (size_t i = 0; i < h->n_subs; i++)
+        if (h->subs[i]->is_open && h->subs[i]->machine == machine &&
+            checker_match(h->subs[i]->filter, h->topics[topic]))
+            return true;
+    return false;
+}
+
+static void broken(struct checker *c, const struct final_slot *s, const char *what, int where)
+{
+    checker_broken(c, RULE_CONVERGE, "at rest '%s' of m%d is %llx/%llu at m%d (0: broker), %s m%d",
+                   c->h->topics[s->topic], s->owner + 1, (unsigned long long)s->birth, (unsigned long long)s->seq,
+                   s->place + 1, what, where + 1);
+}
+
+/* What the owner's agent holds, its broker holds; what the broker holds, every agent that follows it holds. */
+static void check_slot(struct checker *c, const struct final_slot *s)
+{
+    const struct history *h = c->h;
+    if (s->place == s->owner && !is_same(s, slot_at(h, HISTORY_BROKER, s)))
+        broken(c, s, "and not so at", HISTORY_BROKER);
+    for (int m = 0; s->place == HISTORY_BROKER && m < h->n_machines; m++) {
+        bool must_hold = m == s->owner ? is_current(h, m, s->birth) : follows(h, m, s->topic) && !s->is_cleared;
+        const struct final_slot *other = slot_at(h, m, s);
+        if (must_hold ? !is_same(s, other) : other && m != s->owner && !is_same(s, other))
+            broken(c, s, "and not so at", m);
+    }
+}
+
+/* A subscription has seen what its agent holds, and knows whether that is stale. */
+static void check_view(struct checker *c, const struct subscription *sub, struct seen_values *seen)
+{
+    const struct history *h = c->h;
+    for (size_t i = 0; i < h->n_slots; i++) {
+        const struct final_slot *s = &h->slots[i];
+        if (s->place != sub->machine || !checker_match(sub->filter, h->topics[s->topic]))
+            continue;
+        const struct seen_value *v = checker_seen(seen, s->topic, s->owner);
+        if (!v && s->is_cleared)
+            continue;
+        if (!v || checker_compare(v->birth, v->seq, s->birth, s->seq) != 0 || v->hash != s->hash) {
+            checker_broken(c, RULE_CONVERGE, "at rest a%d's '%s' has %llx/%llu of '%s' of m%d, its agent %llx/%llu",
+                           sub->program + 1, sub->filter, (unsigned long long)(v ? v->birth : 0),
+                           (unsigned long long)(v ? v->seq : 0), h->topics[s->topic], s->owner + 1,
+                           (unsigned long long)s->birth, (unsigned long long)s->seq);
+            return;
+        }
+        if (!s->is_cleared && v->is_stale == is_current(h, s->owner, s->birth))
+            checker_broken(c, RULE_STALE, "at rest a%d's '%s' takes '%s' of m%d, %llx/%llu, for %s", sub->program + 1,
+                           sub->filter, h->topics[s->topic], s->owner + 1, (unsigned long long)s->birth,
+                           (unsigned long long)s->seq, v->is_stale ? "stale" : "fresh");
+    }
+}
+
+static void check_life(struct checker *c, int machine, int program, uint64_t birth)
+{
+    for (size_t i = 0; i < c->h->n_presence; i++) {
+        const struct final_presence *p = &c->h->presence[i];
+        if (p->machine == machine && p->program == program && p->birth == birth && p->is_alive)
+            return;
+    }
+    checker_broken(c, RULE_PRESENCE, "at rest the broker does not show m%d/a%d alive in %llx", machine + 1, program + 1,
+                   (unsigned long long)birth);
+}
+
+void checker_check_rest(struct checker *c)
+{
+    const struct history *h = c->h;
+    for (size_t i = 0; i < h->n_slots; i++)
+        check_slot(c, &h->slots[i]);
+    for (size_t i = 0; i < h->n_subs && h->n_slots; i++) {
+        struct seen_values seen = {.at = NULL};
+        struct checker quiet = *c;
+        if (!h->subs[i]->is_open)
+            continue;
+        checker_check_sub(&quiet, h->subs[i], &seen);
+        check_view(c, h->subs[i], &seen);
+        free(seen.at);
+    }
+    for (size_t i = 0; i < h->n_lives; i++) {
+        check_life(c, h->lives[i].machine, HISTORY_ANY, h->lives[i].birth);
+        check_life(c, h->lives[i].machine, h->lives[i].program, h->lives[i].birth);
+    }
+}

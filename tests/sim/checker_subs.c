@@ -1,0 +1,288 @@
+/* checker_subs.c - walks what one subscription was given, and says where it breaks a promise. */
+#include <stdlib.h>
+
+#include "checker_private.h"
+
+/* What was told to be missing of one machine since its last record. */
+struct told_lost {
+    bool any, is_unknown;
+    uint64_t count;
+};
+
+struct expected {
+    int machine;
+    uint32_t topic;
+    uint64_t birth, seq;
+};
+
+struct walker {
+    struct checker *c;
+    const struct subscription *sub;
+    bool *matches; /* by topic */
+    size_t at;     /* item */
+    struct {
+        size_t given;   /* position after the last live record given */
+        size_t covered; /* up to here everything was given or told */
+        bool is_known;  /* covered means something: interest was in force */
+        struct told_lost lost;
+    } of[CHECKER_MACHINES];
+    bool in_own_span, in_span; /* a loss of everybody's opened it: anything may be missing until the next */
+    bool is_calm, is_in_force;
+    int64_t in_force_ns;
+    struct seen_values *seen;
+    struct expected *expected;
+    size_t n_expected, cap_expected;
+};
+
+struct seen_value *checker_seen(struct seen_values *seen, uint32_t topic, int machine)
+{
+    for (size_t i = 0; i < seen->n; i++)
+        if (seen->at[i].topic == topic && seen->at[i].machine == machine)
+            return &seen->at[i];
+    return NULL;
+}
+
+static void broken(struct walker *w, enum rule rule, const struct item *item, const char *what)
+{
+    const struct history *h = w->c->h;
+    checker_broken(w->c, rule, "a%d's '%s' at %.6f s, m%d %llx/%llu %s: %s", w->sub->program + 1, w->sub->filter,
+                   (double)item->at_ns / (double)SIM_S, item->machine + 1, (unsigned long long)item->birth,
+                   (unsigned long long)item->seq, item->kind == ITEM_DATA ? h->topics[item->topic] : "", what);
+}
+
+static bool is_due(const struct walker *w, const struct accepted *a)
+{
+    return w->matches[a->topic] && (w->sub->with_backfill || !(a->flags & MR_BACKFILL));
+}
+
+/* Records the subscription should have had, of positions from..to-1, and the first of them. */
+static uint64_t count_missing(const struct walker *w, int machine, size_t from, size_t to,
+                              const struct accepted **ret_first)
+{
+    uint64_t n = 0;
+    for (size_t i = to; i-- > from;) {
+        const struct accepted *a = &w->c->h->machines[machine].accepted[i];
+        if (!is_due(w, a))
+            continue;
+        *ret_first = a;
+        n++;
+    }
+    return n;
+}
+
+static void broken_by(struct walker *w, enum rule rule, const struct item *item, int machine, uint64_t missing,
+                      const struct accepted *first)
+{
+    checker_broken(
+        w->c, rule,
+        "a%d's '%s' at %.6f s: before m%d %llx/%llu, %llu are missing, the first is %llx/%llu of '%s', taken "
+        "by m%d at %.6f s, and %s was said",
+        w->sub->program + 1, w->sub->filter, (double)item->at_ns / (double)SIM_S, item->machine + 1,
+        (unsigned long long)item->birth, (unsigned long long)item->seq, (unsigned long long)missing,
+        (unsigned long long)first->birth, (unsigned long long)first->seq, w->c->h->topics[first->topic], machine + 1,
+        (double)first->at_ns / (double)SIM_S, rule == RULE_UNTOLD ? "nothing" : "less");
+}
+
+/* All of machine before position `to` must have been given or told. */
+static void cover(struct walker *w, int machine, size_t to, const struct item *item)
+{
+    const struct accepted *first = NULL;
+    uint64_t missing = w->of[machine].is_known ? count_missing(w, machine, w->of[machine].covered, to, &first) : 0;
+    const struct told_lost *lost = &w->of[machine].lost;
+    if (missing && !w->in_span && !w->in_own_span) {
+        if (!lost->any)
+            broken_by(w, RULE_UNTOLD, item, machine, missing, first);
+        else if (!lost->is_unknown && lost->count < missing)
+            broken_by(w, RULE_COUNT, item, machine, missing, first);
+    }
+    if (to > w->of[machine].covered)
+        w->of[machine].covered = to;
+    w->of[machine].lost = (struct told_lost){.any = false};
+}
+
+/* -- data -- */
+static const struct accepted *identify(struct walker *w, const struct item *item)
+{
+    const struct accepted *a = checker_find(w->c, item->machine, item->birth, item->seq);
+    if (!a || a->topic != item->topic) {
+        broken(w, RULE_PHANTOM, item, "no agent took such a record");
+        return NULL;
+    }
+    if (a->number != item->number || a->hash != item->hash) {
+        broken(w, RULE_PHANTOM, item, "the bytes are not those that were published");
+        return NULL;
+    }
+    if (!w->matches[item->topic] || (item->flags & MR_BACKFILL && !w->sub->with_backfill)) {
+        broken(w, RULE_FILTER, item, "was not asked for");
+        return NULL;
+    }
+    return a;
+}
+
+static void see_live(struct walker *w, const struct item *item, size_t position)
+{
+    int m = item->machine;
+    if (position < w->of[m].given) {
+        broken(w, RULE_ORDER, item, "came twice, or after a later one");
+        return;
+    }
+    cover(w, m, position, item);
+    w->of[m].given = position + 1;
+    if (position + 1 > w->of[m].covered)
+        w->of[m].covered = position + 1;
+    w->of[m].is_known |=
+        w->is_in_force; /* before, it may be given what another subscription of the program asked for */
+}
+
+static void see_value(struct walker *w, const struct item *item)
+{
+    struct seen_value *v = checker_seen(w->seen, item->topic, item->machine);
+    bool is_stale = item->flags & MR_STALE;
+    if (!v) {
+        w->seen->at = sim_grow(w->seen->at, w->seen->n, &w->seen->cap, sizeof *w->seen->at);
+        v = &w->seen->at[w->seen->n++];
+        *v = (struct seen_value){.topic = item->topic, .machine = item->machine};
+    }
+    int order = checker_compare(item->birth, item->seq, v->birth, v->seq);
+    bool is_change = item->flags & MR_FROM_SNAPSHOT && is_stale != v->is_stale;
+    if (order < 0)
+        broken(w, RULE_BACKWARDS, item, "a later value was given before");
+    else if (order == 0 && !is_change)
+        broken(w, RULE_BACKWARDS, item, "this value was given before");
+    *v = (struct seen_value){item->topic, item->machine, item->birth, item->seq, item->hash, is_stale};
+}
+
+static void see_data(struct walker *w, const struct item *item)
+{
+    const struct accepted *a = identify(w, item);
+    if (!a)
+        return;
+    if (!(item->flags & MR_FROM_SNAPSHOT))
+        see_live(w, item, (size_t)(a - w->c->h->machines[item->machine].accepted));
+    if (item->flags & (MR_KEEP | MR_CLEAR | MR_FROM_SNAPSHOT) && !(item->flags & MR_BACKFILL))
+        see_value(w, item);
+}
+
+/* -- losses -- */
+static void lose(struct walker *w, int machine, uint64_t count)
+{
+    struct told_lost *lost = &w->of[machine].lost;
+    lost->any = true;
+    lost->is_unknown |= count == 0;
+    lost->count += count;
+}
+
+static void see_loss(struct walker *w, const struct item *item)
+{
+    if (w->is_calm)
+        broken(w, RULE_FALSE_LOSS, item, "a loss was told while nothing broke and nothing was dropped");
+    for (int m = 0; m < w->c->h->n_machines; m++)
+        if (item->machine == HISTORY_ANY || item->machine == m)
+            lose(w, m, item->count);
+    if (item->kind == ITEM_LOSS && item->machine == HISTORY_ANY && item->cause == MR_LINK)
+        w->in_span = !w->in_span;
+    if (item->kind == ITEM_SPAN_OPENS)
+        w->in_span = false; /* the larger one covers it */
+    if (item->kind != ITEM_LOSS)
+        w->in_own_span = item->kind == ITEM_SPAN_OPENS;
+}
+
+/* -- snapshots and calm -- */
+static void expect(struct walker *w, const struct item *item)
+{
+    w->expected = sim_grow(w->expected, w->n_expected, &w->cap_expected, sizeof *w->expected);
+    w->expected[w->n_expected++] = (struct expected){item->machine, item->topic, item->birth, item->seq};
+}
+
+static size_t position_at(const struct walker *w, int machine, int64_t at_ns)
+{
+    const struct machine_history *m = &w->c->h->machines[machine];
+    size_t n = m->n;
+    while (n > 0 && m->accepted[n - 1].at_ns > at_ns)
+        n--;
+    return n;
+}
+
+static void begin_to_know(struct walker *w, int machine, int64_t at_ns)
+{
+    size_t position = position_at(w, machine, at_ns);
+    if (position > w->of[machine].covered)
+        w->of[machine].covered = position;
+    w->of[machine].is_known = true;
+}
+
+static void see_snapshot_end(struct walker *w, const struct item *item)
+{
+    for (size_t i = 0; i < w->n_expected; i++) {
+        const struct expected *e = &w->expected[i];
+        const struct seen_value *v = checker_seen(w->seen, e->topic, e->machine);
+        if (v && checker_compare(v->birth, v->seq, e->birth, e->seq) >= 0)
+            continue;
+        checker_broken(w->c, RULE_SNAPSHOT, "a%d's '%s': the snapshot that ends at %.6f s lacks '%s' of m%d, %llx/%llu",
+                       w->sub->program + 1, w->sub->filter, (double)item->at_ns / (double)SIM_S,
+                       w->c->h->topics[e->topic], e->machine + 1, (unsigned long long)e->birth,
+                       (unsigned long long)e->seq);
+    }
+    w->n_expected = 0;
+    if (w->is_in_force)
+        return;
+    w->is_in_force = true;
+    w->in_force_ns = item->at_ns;
+    if (!w->of[w->sub->machine].is_known)
+        begin_to_know(w, w->sub->machine, item->at_ns);
+}
+
+static void see_calm(struct walker *w, const struct item *item)
+{
+    w->in_span = w->in_own_span = false;
+    w->is_calm = true;
+    if (!w->is_in_force || w->in_force_ns > item->upto_ns)
+        return;
+    for (int m = 0; m < w->c->h->n_machines; m++) {
+        if (w->of[m].is_known)
+            cover(w, m, position_at(w, m, item->upto_ns), item);
+        else
+            begin_to_know(w, m, item->upto_ns);
+    }
+}
+
+static void see(struct walker *w, const struct item *item)
+{
+    switch (item->kind) {
+    case ITEM_DATA:
+        see_data(w, item);
+        break;
+    case ITEM_LOSS:
+    case ITEM_SPAN_OPENS:
+    case ITEM_SPAN_CLOSES:
+        see_loss(w, item);
+        break;
+    case ITEM_SNAPSHOT_END:
+        see_snapshot_end(w, item);
+        break;
+    case ITEM_EXPECTED:
+        expect(w, item);
+        break;
+    case ITEM_FAULT:
+        w->is_calm = false;
+        w->n_expected = 0;
+        break;
+    case ITEM_CALM:
+        see_calm(w, item);
+        break;
+    case ITEM_CLOSED:
+        break;
+    }
+}
+
+void checker_check_sub(struct checker *c, const struct subscription *sub, struct seen_values *ret_seen)
+{
+    struct walker w = {.c = c, .sub = sub, .seen = ret_seen};
+    w.matches = sim_alloc(c->h->n_topics + 1, sizeof *w.matches);
+    for (size_t i = 0; i < c->h->n_topics; i++)
+        w.matches[i] = checker_match(sub->filter, c->h->topics[i]);
+    for (w.at = 0; w.at < sub->n && !checker_is_done(c); w.at++)
+        see(&w, &sub->items[w.at]);
+    free(w.matches);
+    free(w.expected);
+}

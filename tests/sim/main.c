@@ -1,0 +1,242 @@
+/* main.c - mrsim: runs seeds, replays one, says which seed broke which promise. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "checker.h"
+#include "selftest.h"
+#include "world.h"
+
+struct plan {
+    struct world_options options;
+    uint64_t n_seeds, from;
+    long jobs;
+    bool is_quiet;
+};
+
+struct outcome {
+    struct verdict verdict;
+    uint64_t trace_hash, steps;
+    double seconds;
+    unsigned faults;
+    size_t accepted, items;
+};
+
+static const char usage[] =
+    "usage: mrsim --seed N [--trace]            one run, exactly as every time before\n"
+    "       mrsim --seeds N [--from S] [--jobs J]   N runs from seed S (1) on, J at a time (all processors)\n"
+    "       mrsim --selftest                    does the checker find what is wrong in a history?\n"
+    "       mrsim --same N                      N seeds, each run twice: are the traces equal?\n"
+    "options: --agents N, --programs N (else as the seed says), --no-faults\n";
+
+static void count(const struct history *h, struct outcome *o)
+{
+    for (int i = 0; i < h->n_machines; i++)
+        o->accepted += h->machines[i].n;
+    for (size_t i = 0; i < h->n_subs; i++)
+        o->items += h->subs[i]->n;
+}
+
+static void run_one(const struct world_options *options, struct outcome *ret)
+{
+    struct world *w = sim_alloc(1, sizeof *w);
+    size_t before = mem_outstanding();
+    *ret = (struct outcome){.steps = 0};
+    world_init(w, options);
+    world_run(w);
+    checker_run(&w->history, &ret->verdict);
+    ret->trace_hash = w->sim.trace_hash;
+    ret->steps = w->sim.steps;
+    ret->seconds = (double)w->sim.now_ns / (double)SIM_S;
+    ret->faults = w->n_faults;
+    count(&w->history, ret);
+    world_fini(w);
+    free(w);
+    if (ret->verdict.rule == RULE_NONE && mem_outstanding() != before) {
+        ret->verdict.rule = RULE_SEEN;
+        snprintf(ret->verdict.text, sizeof ret->verdict.text, "%zd blocks of memory were not given back",
+                 (ssize_t)(mem_outstanding() - before));
+    }
+}
+
+static void print_failure(uint64_t seed, const struct verdict *v)
+{
+    printf("seed %llu breaks '%s': %s\n  replay: mrsim --seed %llu --trace\n", (unsigned long long)seed,
+           rule_name(v->rule), v->text, (unsigned long long)seed);
+}
+
+static int run_single(const struct plan *plan)
+{
+    struct outcome o;
+    run_one(&plan->options, &o);
+    printf("seed %llu: %.1f s, %llu events, %u faults, %zu records accepted, %zu items given, trace %016llx\n",
+           (unsigned long long)plan->options.seed, o.seconds, (unsigned long long)o.steps, o.faults, o.accepted,
+           o.items, (unsigned long long)o.trace_hash);
+    if (o.verdict.rule == RULE_NONE)
+        return 0;
+    print_failure(plan->options.seed, &o.verdict);
+    return 1;
+}
+
+/* The seeds of one worker: from + nth, from + nth + jobs, … Ends at the first failure. */
+static int work(const struct plan *plan, uint64_t nth, FILE *report)
+{
+    double seconds = 0;
+    uint64_t steps = 0;
+    for (uint64_t i = nth; i < plan->n_seeds; i += (uint64_t)plan->jobs) {
+        struct world_options options = plan->options;
+        struct outcome o;
+        options.seed = plan->from + i;
+        run_one(&options, &o);
+        seconds += o.seconds;
+        steps += o.steps;
+        if (o.verdict.rule == RULE_NONE)
+            continue;
+        print_failure(options.seed, &o.verdict);
+        fflush(stdout);
+        return 1;
+    }
+    fprintf(report, "%.0f %llu\n", seconds, (unsigned long long)steps);
+    fclose(report);
+    return 0;
+}
+
+static int run_many(const struct plan *plan)
+{
+    int pipe_fds[2], failed = 0, status;
+    double seconds = 0, part;
+    unsigned long long steps = 0, part_steps;
+    if (pipe(pipe_fds))
+        return 2;
+    for (long j = 0; j < plan->jobs; j++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            return 2;
+        if (pid == 0) {
+            close(pipe_fds[0]);
+            _exit(work(plan, (uint64_t)j, fdopen(pipe_fds[1], "w")));
+        }
+    }
+    close(pipe_fds[1]);
+    while (wait(&status) > 0)
+        failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    FILE *reports = fdopen(pipe_fds[0], "r");
+    while (reports && fscanf(reports, "%lf %llu", &part, &part_steps) == 2) {
+        seconds += part;
+        steps += part_steps;
+    }
+    if (reports)
+        fclose(reports);
+    if (!failed)
+        printf("%llu seeds from %llu, all promises kept: %.0f s simulated, %llu events\n",
+               (unsigned long long)plan->n_seeds, (unsigned long long)plan->from, seconds, steps);
+    return failed;
+}
+
+static int run_twice(const struct plan *plan)
+{
+    for (uint64_t i = 0; i < plan->n_seeds; i++) {
+        struct world_options options = plan->options;
+        struct outcome first, second;
+        options.seed = plan->from + i;
+        run_one(&options, &first);
+        void *elsewhere = malloc(4096 * (i + 1)); /* so that addresses differ */
+        run_one(&options, &second);
+        free(elsewhere);
+        if (first.trace_hash == second.trace_hash)
+            continue;
+        printf("seed %llu has two traces: %016llx and %016llx\n", (unsigned long long)options.seed,
+               (unsigned long long)first.trace_hash, (unsigned long long)second.trace_hash);
+        return 1;
+    }
+    printf("%llu seeds, each twice: the same traces\n", (unsigned long long)plan->n_seeds);
+    return 0;
+}
+
+enum mode { MODE_NONE, MODE_SINGLE, MODE_MANY, MODE_TWICE, MODE_SELFTEST };
+
+static uint64_t number(const char *text)
+{
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (*end || !*text) {
+        fprintf(stderr, "mrsim: '%s' is no number\n%s", text, usage);
+        exit(2);
+    }
+    return n;
+}
+
+static enum mode read_options(int argc, char **argv, struct plan *plan)
+{
+    static const struct option long_options[] = {{"seed", required_argument, NULL, 's'},
+                                                 {"seeds", required_argument, NULL, 'n'},
+                                                 {"from", required_argument, NULL, 'f'},
+                                                 {"jobs", required_argument, NULL, 'j'},
+                                                 {"same", required_argument, NULL, '2'},
+                                                 {"agents", required_argument, NULL, 'a'},
+                                                 {"programs", required_argument, NULL, 'p'},
+                                                 {"no-faults", no_argument, NULL, 'q'},
+                                                 {"trace", no_argument, NULL, 't'},
+                                                 {"selftest", no_argument, NULL, 'x'},
+                                                 {NULL, 0, NULL, 0}};
+    enum mode mode = MODE_NONE;
+    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            mode = MODE_SINGLE;
+            plan->options.seed = number(optarg);
+            break;
+        case 'n':
+        case '2':
+            mode = c == 'n' ? MODE_MANY : MODE_TWICE;
+            plan->n_seeds = number(optarg);
+            break;
+        case 'f':
+            plan->from = number(optarg);
+            break;
+        case 'j':
+            plan->jobs = (long)number(optarg);
+            break;
+        case 'a':
+            plan->options.n_agents = (int)number(optarg);
+            break;
+        case 'p':
+            plan->options.n_programs = (int)number(optarg);
+            break;
+        case 'q':
+            plan->options.no_faults = true;
+            break;
+        case 't':
+            plan->options.trace = stdout;
+            break;
+        case 'x':
+            mode = MODE_SELFTEST;
+            break;
+        default:
+            return MODE_NONE;
+        }
+    }
+    bool fits = plan->options.n_agents <= WORLD_AGENTS && plan->options.n_programs <= WORLD_PROGRAMS && plan->jobs > 0;
+    return fits ? mode : MODE_NONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct plan plan = {.from = 1, .jobs = sysconf(_SC_NPROCESSORS_ONLN)};
+    switch (read_options(argc, argv, &plan)) {
+    case MODE_SINGLE:
+        return run_single(&plan);
+    case MODE_MANY:
+        return run_many(&plan);
+    case MODE_TWICE:
+        return run_twice(&plan);
+    case MODE_SELFTEST:
+        return selftest_run();
+    default:
+        fputs(usage, stderr);
+        return 2;
+    }
+}

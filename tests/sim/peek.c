@@ -1,0 +1,160 @@
+/* peek.c - see peek.h. */
+#include "peek.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/hub_private.h"
+#include "payload.h"
+#include "proto/topic.h"
+
+bool peek_has_uplink(const struct hub *hub)
+{
+    return hub_has_uplink(hub);
+}
+
+bool peek_is_settled(const struct hub *hub)
+{
+    if (!list_is_empty(&hub->walking) || hub->is_offering || hub->is_span_open)
+        return false;
+    for (uint32_t i = 1; i <= hub->max_ports; i++) {
+        struct list *at, *after;
+        const struct port *p = hub->ports[i];
+        if (!p)
+            continue;
+        if (p->version_pending || !p->is_welcome)
+            return false;
+        LIST_EACH(at, after, &p->entries)
+        if (container_of(at, struct entry, in_port)->state != ENTRY_SETTLED)
+            return false;
+    }
+    return true;
+}
+
+uint64_t peek_seq(const struct hub *hub)
+{
+    return hub->seq;
+}
+
+size_t peek_most_queued(const struct hub *hub)
+{
+    size_t most = 0;
+    for (uint32_t i = 1; i <= hub->max_ports; i++) {
+        size_t queued = hub->ports[i] ? session_queued_bytes(hub->ports[i]->session) : 0;
+        most = queued > most ? queued : most;
+    }
+    return most;
+}
+
+static int number_after(char letter, const char *text)
+{
+    return text[0] == letter && text[1] >= '1' && text[1] <= '9' ? atoi(text + 1) - 1 : HISTORY_ANY;
+}
+
+int peek_machine(const char *identity)
+{
+    return number_after('m', identity);
+}
+
+int peek_program(const char *part)
+{
+    return number_after('a', part);
+}
+
+/* -- what was accepted -- */
+static void note_value(const uint8_t *data, size_t len, uint64_t *ret_number, uint64_t *ret_hash)
+{
+    struct body body;
+    struct buf scratch;
+    *ret_number = *ret_hash = 0;
+    buf_init(&scratch, VALUE_MAX_BYTES);
+    if (body_read(data, len, &body, &scratch) == MR_OK && body.has_value) {
+        *ret_number = payload_read(body.value.as.ptr, body.value.len);
+        *ret_hash = history_hash(body.value.as.ptr, body.value.len);
+    }
+    buf_fini(&scratch);
+}
+
+static void note_accepted(const struct hub *hub, struct history *history, int machine, const struct record *record,
+                          struct accepted *a)
+{
+    uint64_t number, hash;
+    note_value(record->body, record->body_len, &number, &hash);
+    struct accepted *to = history_accept(history, machine);
+    *to = *a;
+    to->number = number;
+    to->hash = hash;
+    to->topic = history_topic(history, names_topic_text(hub->names, record->topic));
+    to->flags = record->flags;
+}
+
+void peek_accepted(const struct hub *hub, struct history *history, int machine, int program, const uint8_t *frame,
+                   size_t len, uint64_t before, int64_t now_ns)
+{
+    struct frame_head head;
+    const uint8_t *payload;
+    size_t payload_len;
+    struct batches_reader batches;
+    struct batch_reader batch;
+    struct record record;
+    struct accepted a = {.birth = hub->birth, .seq = before, .at_ns = now_ns, .program = program};
+    if (frame_read(frame, len, &head, &payload, &payload_len) || head.kind != FRAME_BATCHES)
+        return;
+    batches_read_init(&batches, payload, payload_len);
+    while (batches_next(&batches, &batch) == MR_OK)
+        while (batch_next(&batch, &record) == MR_OK) {
+            if (record.call.id || a.seq == hub->seq)
+                continue;
+            a.seq++;
+            note_accepted(hub, history, machine, &record, &a);
+        }
+}
+
+/* -- what it holds -- */
+void peek_slots(const struct hub *hub, struct history *history, int place)
+{
+    uint64_t cursor = 0, number;
+    for (const struct slot *slot; (slot = lastval_walk(hub->lastval, &cursor));) {
+        struct final_slot *f = history_slot(history);
+        *f = (struct final_slot){.place = place,
+                                 .owner = peek_machine(names_get_publisher(hub->names, slot->owner)->identity),
+                                 .topic = history_topic(history, names_topic_text(hub->names, slot->topic)),
+                                 .birth = slot->head.birth,
+                                 .seq = slot->seq,
+                                 .is_cleared = slot->cleared};
+        note_value(slot->body, slot->body_len, &number, &f->hash);
+    }
+}
+
+void peek_expected(const struct hub *hub, struct history *history, struct subscription *sub, int64_t now_ns,
+                   int64_t unchanged_since_ns)
+{
+    uint64_t cursor = 0;
+    for (const struct slot *slot; (slot = lastval_walk(hub->lastval, &cursor));) {
+        const char *topic = names_topic_text(hub->names, slot->topic);
+        int machine = peek_machine(names_get_publisher(hub->names, slot->owner)->identity);
+        if (slot->cleared || slot->changed_ns > unchanged_since_ns ||
+            (hub->kind == HUB_BROKER && machine == sub->machine) ||
+            !filter_match(sub->filter, strlen(sub->filter), topic, strlen(topic)))
+            continue;
+        struct item *item = history_item(sub, ITEM_EXPECTED, now_ns);
+        item->machine = machine;
+        item->topic = history_topic(history, topic);
+        item->birth = slot->head.birth;
+        item->seq = slot->seq;
+    }
+}
+
+void peek_presence(const struct hub *hub, struct history *history)
+{
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(hub->presence, &cursor));) {
+        const struct publisher *who = names_get_publisher(hub->names, life->publisher);
+        if (peek_machine(who->identity) == HISTORY_ANY)
+            continue;
+        *history_presence(history) = (struct final_presence){.machine = peek_machine(who->identity),
+                                                             .program = peek_program(who->part),
+                                                             .birth = life->birth,
+                                                             .is_alive = life->alive};
+    }
+}

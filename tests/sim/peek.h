@@ -1,0 +1,26 @@
+/* peek.h - looks into a hub where its interface shows nothing: the only file of the simulator that knows its inside. */
+#ifndef SIM_PEEK_H
+#define SIM_PEEK_H
+#include "bus/hub.h"
+#include "history.h"
+
+bool peek_has_uplink(const struct hub *hub);
+bool peek_is_settled(const struct hub *hub); /* nothing is being walked, waited for or offered */
+uint64_t peek_seq(const struct hub *hub);    /* live number of the last record taken */
+size_t peek_most_queued(const struct hub *hub);
+
+/* The agent's hub took records of this frame: notes those numbered above `before`, in order. */
+void peek_accepted(const struct hub *hub, struct history *history, int machine, int program, const uint8_t *frame,
+                   size_t len, uint64_t before, int64_t now_ns);
+
+/* Every last value it holds, place as in struct final_slot. */
+void peek_slots(const struct hub *hub, struct history *history, int place);
+/* Those that match and have not changed since an instant of the hub's clock, as ITEM_EXPECTED. A broker's do not count for the
+ * machine they are from, which has them itself. */
+void peek_expected(const struct hub *hub, struct history *history, struct subscription *sub, int64_t now_ns,
+                   int64_t unchanged_since_ns);
+void peek_presence(const struct hub *hub, struct history *history);
+
+int peek_machine(const char *identity); /* the number in "m1", 0 first; HISTORY_ANY: no machine's name */
+int peek_program(const char *part);     /* the same of "a1" */
+#endif

@@ -1,0 +1,5 @@
+#include "selftest.h"
+int selftest_run(void)
+{
+    return 0;
+}
