@@ -18,6 +18,12 @@ static const int64_t ns_per_us = 1000;
 static const int64_t tombstone_ns = (int64_t)TOMBSTONE_DAYS * 24 * 3600 * 1000000000;
 
 /* -- hubs -- */
+void hub_read_clock(struct hub *h)
+{
+    h->now_ns = clock_mono_ns(&h->clock);
+    h->now_us = clock_real_us(&h->clock);
+}
+
 static enum mr_rc copy_text(char **ret, const char *text)
 {
     *ret = mem_strndup(text, strlen(text));
@@ -84,6 +90,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->ping_ms = conf->ping_ms;
     h->dead_ms = conf->dead_ms;
     h->clock = *conf->clock;
+    hub_read_clock(h);
     h->rand = conf->rand;
     h->rights = conf->rights;
     h->events = conf->events;
@@ -93,14 +100,15 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->next_call = rand_u64(conf->rand);
     h->isolated_since_us = conf->kind == HUB_AGENT ? hub_now_us(h) : 0;
     h->tags_epoch = 1;
-    h->next_tick_ns = INT64_MAX;
     h->next_sweep_ns = hub_now_ns(h) + SWEEP_NS;
     list_init(&h->dirty);
     list_init(&h->walking);
     list_init(&h->unacked);
     buf_init(&h->scratch, SCRATCH_MAX);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
-    enum mr_rc rc = h->ports ? copy_texts(h, conf) : MR_NO_MEMORY;
+    enum mr_rc rc = h->ports ? alarms_init(&h->alarms, conf->max_ports) : MR_NO_MEMORY;
+    if (!rc)
+        rc = copy_texts(h, conf);
     if (!rc)
         rc = new_tables(h, conf);
     if (!rc)
@@ -133,6 +141,7 @@ void hub_free(struct hub *h)
     for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
         free_port(h->ports[i]);
     mem_free(h->ports);
+    alarms_fini(&h->alarms);
     free_services(h);
     hub_upstreams_free(h);
     map64_fini(&h->upstream_by_id);
@@ -153,6 +162,7 @@ void hub_free(struct hub *h)
 
 void hub_set_birth(struct hub *h, uint64_t birth)
 {
+    hub_read_clock(h);
     h->birth = birth;
     h->link = 0;
     hub_must(NULL, be_born(h));
@@ -310,18 +320,30 @@ static enum mr_rc open_session(struct port *p, struct err *err)
     return rc;
 }
 
+/* The next free number after the last one given: none comes again soon, and a free one is near. 0: all are taken. */
+static uint32_t free_number(struct hub *h)
+{
+    for (uint32_t i = 0; h->n_ports < h->max_ports && i < h->max_ports; i++) {
+        h->last_port = h->last_port % h->max_ports + 1;
+        if (!h->ports[h->last_port])
+            return h->last_port;
+    }
+    return 0;
+}
+
 static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct port **ret, struct err *err)
 {
-    uint32_t number = 1;
-    while (number <= h->max_ports && h->ports[number])
-        number++;
-    if (number > h->max_ports) {
+    uint32_t number = free_number(h);
+    hub_read_clock(h);
+    if (!number) {
         err_set(err, "%s: %u sessions are open already, which is the limit", h->name, h->max_ports);
         return MR_TOO_BIG;
     }
     struct port *p = mem_calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
+        err_set(err, "%s", rc_text(MR_NO_MEMORY));
         return MR_NO_MEMORY;
+    }
     const struct hash_key key = {h->nonce, number};
     p->hub = h;
     p->number = number;
@@ -374,8 +396,10 @@ void hub_close(struct hub *h, uint32_t port)
     struct port *p = port_at(h, port);
     if (!p)
         return;
+    hub_read_clock(h);
     p->is_over = true;
     h->ports[port] = NULL;
+    alarms_set(&h->alarms, port, INT64_MAX);
     h->n_ports--;
     route_remove_port(h->route, port);
     hub_port_calls_end(p);
@@ -431,7 +455,17 @@ void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retr
 /* -- frames and turns -- */
 void hub_wake(struct hub *h)
 {
-    h->next_tick_ns = hub_now_ns(h);
+    h->is_awake = true;
+}
+
+/* Later ones are found out when the alarm goes off: most are moved again before that. */
+static void note_deadline(struct port *p)
+{
+    struct alarms *a = &p->hub->alarms;
+    uint32_t place = a->place[p->number];
+    int64_t at_ns = session_deadline(p->session);
+    if (!place || at_ns < a->heap[place - 1].at_ns)
+        alarms_set(a, p->number, at_ns);
 }
 
 void hub_mark(struct port *p)
@@ -445,6 +479,7 @@ enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t 
     struct port *p = port_at(h, port);
     if (!p || p->is_over)
         return MR_CLOSED;
+    hub_read_clock(h);
     enum mr_rc rc = session_input(p->session, frame, len, hub_now_ns(h));
     hub_mark(p);
     return rc;
@@ -453,56 +488,63 @@ enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t 
 struct blob *hub_take(struct hub *h, uint32_t port)
 {
     struct port *p = port_at(h, port);
-    struct blob *frame = p ? session_take(p->session, hub_now_ns(h)) : NULL;
-    if (frame)
+    h->now_ns = clock_mono_ns(&h->clock);
+    struct blob *frame = p ? session_take(p->session, h->now_ns) : NULL;
+    if (frame) {
+        note_deadline(p);
         hub_walk_on(p);
+    }
     return frame;
 }
 
 void hub_turn_end(struct hub *h)
 {
+    hub_read_clock(h);
     hub_walk_turn(h);
     for (struct list *at; (at = list_take_first(&h->dirty));) {
         struct port *p = container_of(at, struct port, in_dirty);
         session_flush(p->session);
-        int64_t deadline = session_deadline(p->session);
-        if (deadline < h->next_tick_ns)
-            h->next_tick_ns = deadline;
+        note_deadline(p);
         if (session_has_output(p->session))
             h->events->on_output(h->user, p->number);
     }
 }
 
-static void sweep(struct hub *h, int64_t now)
+static void sweep(struct hub *h)
 {
-    calls_expire(h->calls, now);
-    lastval_expire(h->lastval, now);
-    h->next_sweep_ns = now + SWEEP_NS;
+    calls_expire(h->calls, h->now_ns);
+    lastval_expire(h->lastval, h->now_ns);
+    h->next_sweep_ns = h->now_ns + SWEEP_NS;
+}
+
+static void tick_port(struct port *p)
+{
+    struct hub *h = p->hub;
+    set_clock(p);
+    session_tick(p->session, h->now_ns);
+    hub_mark(p);
+    int64_t next = session_deadline(p->session);
+    alarms_set(&h->alarms, p->number, next > h->now_ns ? next : h->now_ns + 1);
 }
 
 void hub_tick(struct hub *h)
 {
-    int64_t now = hub_now_ns(h), next = INT64_MAX;
-    for (uint32_t i = 1; i <= h->max_ports; i++) {
-        struct port *p = h->ports[i];
-        if (!p)
-            continue;
-        if (session_deadline(p->session) <= now) {
-            set_clock(p);
-            session_tick(p->session, now);
-            hub_mark(p);
-        }
-        int64_t deadline = session_deadline(p->session);
-        next = deadline < next ? deadline : next;
-    }
-    h->next_tick_ns = next;
-    if (h->next_sweep_ns <= now)
-        sweep(h, now);
+    uint32_t port;
+    hub_read_clock(h);
+    h->is_awake = false;
+    while (alarms_first(&h->alarms, &port) <= h->now_ns)
+        tick_port(h->ports[port]);
+    if (h->next_sweep_ns <= h->now_ns)
+        sweep(h);
 }
 
 int64_t hub_deadline(const struct hub *h)
 {
-    return h->next_tick_ns < h->next_sweep_ns ? h->next_tick_ns : h->next_sweep_ns;
+    uint32_t port;
+    int64_t first = alarms_first(&h->alarms, &port);
+    if (h->is_awake)
+        return h->now_ns;
+    return first < h->next_sweep_ns ? first : h->next_sweep_ns;
 }
 
 /* -- views -- */

@@ -29,10 +29,11 @@ enum mr_rc hub_tag_open(struct hub *h, const struct session_tag *def, const char
 enum mr_rc hub_tag_write(struct hub *h, uint32_t topic, const struct mr_value *v, uint32_t status, uint32_t flags,
                          int64_t source_us)
 {
-    int64_t now_us = hub_now_us(h);
     size_t size = body_size(status, v);
     if (size == 0 && v)
         return MR_TOO_BIG;
+    hub_read_clock(h);
+    int64_t now_us = hub_now_us(h);
     buf_clear(&h->scratch);
     enum mr_rc rc = buf_reserve(&h->scratch, size + 1);
     if (rc)

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "bus/alarms.h"
 #include "bus/calls.h"
 #include "bus/hub.h"
 #include "bus/idmap.h"
@@ -139,7 +140,7 @@ struct hub {
     void *user;
 
     struct port **ports; /* by number, [0] unused */
-    uint32_t max_ports, n_ports;
+    uint32_t max_ports, n_ports, last_port;
     struct port *uplink;
     int64_t isolated_since_us;
     bool had_broker, is_span_open; /* agent: a loss was opened by the uplink's end and waits for its close */
@@ -165,8 +166,11 @@ struct hub {
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
     uint64_t purge_cursor;
-    struct buf scratch; /* bodies of own values and answers */
-    int64_t next_tick_ns, next_sweep_ns;
+    struct buf scratch;     /* bodies of own values and answers */
+    int64_t now_ns, now_us; /* as read when the call from outside began */
+    struct alarms alarms;   /* of the ports' sessions */
+    int64_t next_sweep_ns;
+    bool is_awake; /* there is more to do at once */
     uint64_t records_in, records_out, dropped, refused;
 };
 
@@ -174,11 +178,11 @@ extern const struct session_events hub_session_events;
 
 static inline int64_t hub_now_ns(const struct hub *h)
 {
-    return clock_mono_ns(&h->clock);
+    return h->now_ns;
 }
 static inline int64_t hub_now_us(const struct hub *h)
 {
-    return clock_real_us(&h->clock);
+    return h->now_us;
 }
 static inline bool hub_has_uplink(const struct hub *h)
 {
@@ -190,8 +194,9 @@ static inline struct rights_subject hub_subject(const struct port *p)
 }
 
 /* hub.c */
-void hub_wake(struct hub *h);  /* there is more to do at once: ticks and turns go on without input */
-void hub_mark(struct port *p); /* has something to flush */
+void hub_read_clock(struct hub *h); /* once per call from outside: what happens within has one time */
+void hub_wake(struct hub *h);       /* there is more to do at once: ticks and turns go on without input */
+void hub_mark(struct port *p);      /* has something to flush */
 void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) FORMAT_CHECKED(3, 4);
 /* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
 void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);
