@@ -1,6 +1,7 @@
 /* place.c - see place.h; contexts are read in context.c. */
 #include "cli/place.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ bool place_is_listening(const char *socket_path)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;
-    bool listens = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    bool listens = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN; /* busy */
     close(fd);
     return listens;
 }
