@@ -3,15 +3,21 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "proto/trie.h"
 
-enum { TRIE_BYTES_PER_FILTER = 1024, TRIE_BYTES_LEAST = 1024 * 1024, SCRATCH_START = 64 };
+enum {
+    TRIE_BYTES_PER_FILTER = 1024,
+    TRIE_BYTES_LEAST = 1024 * 1024,
+    SCRATCH_START = 64,
+    VERDICT_PORTS_MAX = 8 * 1024 * 1024 /* 32 MiB: many topics for many ports are looked up again instead */
+};
 
 /* One entry of a port's interest, so that it can be taken out again by its number. */
 struct entry {
-    struct entry *next; /* of the same port */
+    struct list in_port;
     uint32_t interest;
     enum interest_kind kind;
     size_t len;
@@ -19,7 +25,7 @@ struct entry {
 };
 
 struct port_entries {
-    struct entry *first;
+    struct list list;
 };
 
 /* The ports of one topic id, right while epoch is that of the subscribers' trie. */
@@ -31,11 +37,12 @@ struct verdict {
 
 struct route {
     const struct names *names;
-    struct trie *trie[2]; /* by enum interest_kind */
-    struct map64 entries; /* port -> struct port_entries */
-    uint32_t filters, max_filters;
+    struct trie *trie[2];     /* by enum interest_kind */
+    struct map64 ports;       /* port -> struct port_entries */
+    struct map64 entries;     /* port << 32 | interest -> struct entry */
     struct verdict *verdicts; /* by topic id */
     uint32_t verdicts_cap;
+    size_t verdict_ports; /* room taken by all lists together */
     uint32_t *scratch;
     size_t scratch_cap;
     uint32_t turn; /* of the responders */
@@ -50,8 +57,8 @@ enum mr_rc route_new(struct route **ret, const struct names *names, uint32_t max
     const struct trie_limits limits = {.max_entries = max_filters,
                                        .max_bytes = TRIE_BYTES_LEAST + (size_t)max_filters * TRIE_BYTES_PER_FILTER};
     r->names = names;
-    r->max_filters = max_filters;
-    map64_init(&r->entries, MAP_MAX_ENTRIES, &seed);
+    map64_init(&r->ports, MAP_MAX_ENTRIES, &seed);
+    map64_init(&r->entries, max_filters, &seed);
     enum mr_rc rc = trie_new(&limits, &seed, &r->trie[INTEREST_SUBSCRIBE]);
     if (!rc)
         rc = trie_new(&limits, &seed, &r->trie[INTEREST_SERVE]);
@@ -63,14 +70,13 @@ enum mr_rc route_new(struct route **ret, const struct names *names, uint32_t max
     return MR_OK;
 }
 
-static void free_entries(struct port_entries *p)
+static void forget_verdicts(struct route *r)
 {
-    while (p->first) {
-        struct entry *e = p->first;
-        p->first = e->next;
-        mem_free(e);
+    for (uint32_t i = 0; i < r->verdicts_cap; i++) {
+        mem_free(r->verdicts[i].port);
+        r->verdicts[i] = (struct verdict){0};
     }
-    mem_free(p);
+    r->verdict_ports = 0;
 }
 
 void route_free(struct route *r)
@@ -78,11 +84,14 @@ void route_free(struct route *r)
     if (!r)
         return;
     uint32_t cursor = 0;
-    for (struct port_entries *p; (p = map64_next(&r->entries, &cursor, NULL));)
-        free_entries(p);
+    for (struct entry *e; (e = map64_next(&r->entries, &cursor, NULL));)
+        mem_free(e);
+    cursor = 0;
+    for (struct port_entries *p; (p = map64_next(&r->ports, &cursor, NULL));)
+        mem_free(p);
     map64_fini(&r->entries);
-    for (uint32_t i = 0; i < r->verdicts_cap; i++)
-        mem_free(r->verdicts[i].port);
+    map64_fini(&r->ports);
+    forget_verdicts(r);
     mem_free(r->verdicts);
     mem_free(r->scratch);
     trie_free(r->trie[INTEREST_SUBSCRIBE]);
@@ -90,14 +99,20 @@ void route_free(struct route *r)
     mem_free(r);
 }
 
+static uint64_t key_of(uint32_t port, uint32_t interest)
+{
+    return (uint64_t)port << 32 | interest;
+}
+
 static enum mr_rc entries_of(struct route *r, uint32_t port, struct port_entries **ret)
 {
-    struct port_entries *p = map64_get(&r->entries, port);
+    struct port_entries *p = map64_get(&r->ports, port);
     if (!p) {
         p = mem_calloc(1, sizeof *p);
         if (!p)
             return MR_NO_MEMORY;
-        enum mr_rc rc = map64_put(&r->entries, port, p, NULL);
+        list_init(&p->list);
+        enum mr_rc rc = map64_put(&r->ports, port, p, NULL);
         if (rc) {
             mem_free(p);
             return rc;
@@ -109,9 +124,10 @@ static enum mr_rc entries_of(struct route *r, uint32_t port, struct port_entries
 
 enum mr_rc route_add(struct route *r, uint32_t port, uint32_t interest, const char *filter, enum interest_kind kind)
 {
-    if (r->filters >= r->max_filters)
-        return MR_TOO_BIG;
+    uint64_t key = key_of(port, interest);
     struct port_entries *p;
+    if (map64_get(&r->entries, key))
+        return MR_INVALID;
     enum mr_rc rc = entries_of(r, port, &p);
     if (rc)
         return rc;
@@ -119,15 +135,18 @@ enum mr_rc route_add(struct route *r, uint32_t port, uint32_t interest, const ch
     struct entry *e = mem_alloc(sizeof *e + len + 1);
     if (!e)
         return MR_NO_MEMORY;
-    rc = trie_add(r->trie[kind], filter, len, port);
+    *e = (struct entry){.interest = interest, .kind = kind, .len = len};
+    memcpy(e->filter, filter, len + 1);
+    rc = map64_put(&r->entries, key, e, NULL);
+    if (!rc)
+        rc = trie_add(r->trie[kind], filter, len, port);
     if (rc) {
+        if (map64_get(&r->entries, key) == e)
+            map64_remove(&r->entries, key);
         mem_free(e);
         return rc;
     }
-    *e = (struct entry){.next = p->first, .interest = interest, .kind = kind, .len = len};
-    memcpy(e->filter, filter, len + 1);
-    p->first = e;
-    r->filters++;
+    list_push_back(&p->list, &e->in_port);
     return MR_OK;
 }
 
@@ -136,35 +155,23 @@ static void drop_entry(struct route *r, uint32_t port, struct entry *e)
     /* The pair was added with the entry, so it is there; should it not be, there is nothing left to undo. */
     enum mr_rc rc = trie_remove(r->trie[e->kind], e->filter, e->len, port);
     (void)rc;
-    r->filters--;
+    map64_remove(&r->entries, key_of(port, e->interest));
+    list_remove(&e->in_port);
     mem_free(e);
 }
 
 void route_remove(struct route *r, uint32_t port, uint32_t interest)
 {
-    struct port_entries *p = map64_get(&r->entries, port);
-    if (!p)
-        return;
-    for (struct entry **at = &p->first; *at; at = &(*at)->next) {
-        struct entry *e = *at;
-        if (e->interest != interest)
-            continue;
-        *at = e->next;
+    struct entry *e = map64_get(&r->entries, key_of(port, interest));
+    if (e)
         drop_entry(r, port, e);
-        return;
-    }
 }
 
 void route_remove_port(struct route *r, uint32_t port)
 {
-    struct port_entries *p = map64_remove(&r->entries, port);
-    if (!p)
-        return;
-    while (p->first) {
-        struct entry *e = p->first;
-        p->first = e->next;
-        drop_entry(r, port, e);
-    }
+    struct port_entries *p = map64_remove(&r->ports, port);
+    for (struct list *at; p && (at = list_first(&p->list));)
+        drop_entry(r, port, container_of(at, struct entry, in_port));
     mem_free(p);
 }
 
@@ -202,13 +209,16 @@ static struct verdict *verdict_of(struct route *r, uint32_t topic)
     return &r->verdicts[topic];
 }
 
-static bool keep_ports(struct verdict *v, const uint32_t *port, size_t n)
+static bool keep_ports(struct route *r, struct verdict *v, const uint32_t *port, size_t n)
 {
     if (n > v->cap) {
+        if (r->verdict_ports + n - v->cap > VERDICT_PORTS_MAX)
+            forget_verdicts(r);
         uint32_t *more = mem_resize(v->port, n * sizeof *more);
         if (!more)
             return false;
         v->port = more;
+        r->verdict_ports += n - v->cap;
         v->cap = n;
     }
     if (n)
@@ -227,7 +237,7 @@ struct route_ports route_subscribers(struct route *r, uint32_t topic)
     size_t n = 0;
     if (!text || !collect(r, r->trie[INTEREST_SUBSCRIBE], text, &n))
         return (struct route_ports){NULL, 0};
-    if (!v || !keep_ports(v, r->scratch, n))
+    if (!v || !keep_ports(r, v, r->scratch, n))
         return (struct route_ports){r->scratch, n};
     v->epoch = epoch;
     return (struct route_ports){v->port, v->n};
@@ -255,8 +265,8 @@ uint32_t route_responder(struct route *r, uint32_t topic, uint32_t not_port, boo
 
 bool route_port_has_interest(const struct route *r, uint32_t port)
 {
-    const struct port_entries *p = map64_get(&r->entries, port);
-    return p && p->first;
+    const struct port_entries *p = map64_get(&r->ports, port);
+    return p && !list_is_empty(&p->list);
 }
 
 uint64_t route_epoch(const struct route *r)
@@ -266,5 +276,5 @@ uint64_t route_epoch(const struct route *r)
 
 uint32_t route_filter_count(const struct route *r)
 {
-    return r->filters;
+    return map64_count(&r->entries);
 }

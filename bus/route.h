@@ -9,7 +9,8 @@ struct route;
 MUST enum mr_rc route_new(struct route **ret, const struct names *names, uint32_t max_filters, uint64_t seed);
 void route_free(struct route *r);
 
-/* One entry of one port's interest. The same filter may stand under several ids. MR_TOO_BIG: too many filters. */
+/* One entry of one port's interest. The same filter may stand under several ids. MR_TOO_BIG: too many filters;
+ * MR_INVALID: the port has an entry of that number. */
 MUST enum mr_rc route_add(struct route *r, uint32_t port, uint32_t interest, const char *filter,
                           enum interest_kind kind);
 void route_remove(struct route *r, uint32_t port, uint32_t interest);

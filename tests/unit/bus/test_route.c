@@ -210,6 +210,42 @@ static void failed_allocations_leave_the_route_as_it_was(void **state)
     names_free(names);
 }
 
+static void a_number_of_interest_stands_once_in_a_port(void **state)
+{
+    struct world *w = *state;
+    add(w, 1, 7, "a/#", INTEREST_SUBSCRIBE);
+    assert_int_equal(route_add(w->route, 1, 7, "b/#", INTEREST_SUBSCRIBE), MR_INVALID);
+    add(w, 2, 7, "b/#", INTEREST_SUBSCRIBE);
+    route_remove(w->route, 1, 7);
+    route_remove(w->route, 1, 7);
+    assert_ports(w, "a/x", "");
+    assert_ports(w, "b/x", "2 ");
+    assert_int_equal(route_filter_count(w->route), 1);
+}
+
+/* More verdicts than are kept: they are forgotten and looked up again, and stay right. */
+static void many_topics_for_many_ports_stay_right(void **state)
+{
+    enum { PORTS = 4200, TOPICS = 2100 };
+    const struct names_limits limits = {TOPICS, 10};
+    struct world w = {0};
+    char text[16];
+    (void)state;
+    assert_int_equal(names_new(&w.names, &limits, 1), MR_OK);
+    assert_int_equal(route_new(&w.route, w.names, PORTS, 1), MR_OK);
+    for (uint32_t port = 1; port <= PORTS; port++)
+        add(&w, port, 1, "#", INTEREST_SUBSCRIBE);
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = 1; i <= TOPICS; i++) {
+            snprintf(text, sizeof text, "t%u", i);
+            struct route_ports to = route_subscribers(w.route, topic(&w, text));
+            assert_int_equal(to.n, PORTS);
+            assert_int_equal(to.port[PORTS - 1], PORTS);
+        }
+    route_free(w.route);
+    names_free(w.names);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
@@ -223,6 +259,8 @@ int main(void)
         TEST(the_only_responder_does_not_get_its_own_request),
         TEST(the_route_takes_its_limit_of_filters_and_no_more),
         TEST(what_is_no_filter_is_refused),
+        TEST(a_number_of_interest_stands_once_in_a_port),
+        TEST(many_topics_for_many_ports_stay_right),
         TEST(random_interest_matches_like_a_plain_search),
         cmocka_unit_test(failed_allocations_leave_the_route_as_it_was),
     };
