@@ -19,12 +19,10 @@ MUST enum mr_rc alarms_init(struct alarms *a, uint32_t max_port); /* all memory 
 void alarms_fini(struct alarms *a);                               /* a zeroed one is fine */
 void alarms_set(struct alarms *a, uint32_t port, int64_t at_ns);  /* in place of what was set; INT64_MAX: none */
 
-/* The earliest and its port; INT64_MAX: none. */
+/* The earliest and its port; INT64_MAX and 0: none. */
 static inline int64_t alarms_first(const struct alarms *a, uint32_t *ret_port)
 {
-    if (!a->n)
-        return INT64_MAX;
-    *ret_port = a->heap[0].port;
-    return a->heap[0].at_ns;
+    *ret_port = a->n ? a->heap[0].port : 0;
+    return a->n ? a->heap[0].at_ns : INT64_MAX;
 }
 #endif

@@ -119,17 +119,14 @@ enum mr_rc presence_death(struct presence *p, const struct session_death *death,
         *ret = order < 0 ? PRESENCE_OLD : PRESENCE_SAME;
         return MR_OK;
     }
-    char *reason = mem_strndup(death->reason, strlen(death->reason));
-    if (!reason)
-        return MR_NO_MEMORY;
     mem_free(l->reason);
-    l->reason = reason;
+    l->reason = mem_strndup(death->reason, strlen(death->reason));
     l->life = (struct life){.publisher = death->publisher,
                             .birth = death->birth,
                             .link = death->link,
                             .since_us = at_us,
                             .status = death->status,
-                            .reason = reason};
+                            .reason = l->reason ? l->reason : ""}; /* dead without a reason beats alive */
     *ret = PRESENCE_CHANGED;
     return MR_OK;
 }

@@ -25,6 +25,7 @@ enum presence_result { PRESENCE_CHANGED, PRESENCE_SAME, PRESENCE_OLD };
  * link) and is the death of all its parts; a part may come and go within one link, and lives only in its identity's newest link.
  * publisher must be in names. */
 MUST enum mr_rc presence_birth(struct presence *p, const struct session_birth *birth, enum presence_result *ret);
+/* Of a publisher that was born it always succeeds; without memory its reason is empty. */
 MUST enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
                                enum presence_result *ret);
 /* Nothing is known of it any more: an agent that lost its broker cannot say who lives elsewhere. Its tags stay. */
