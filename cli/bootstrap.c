@@ -95,27 +95,37 @@ static enum mr_rc check_quotable(const char *what, const char *text, struct err 
     return MR_INVALID;
 }
 
-static enum mr_rc check_wish(const struct bootstrap *wish, char reach[ZSOCK_ADDRESS_SIZE], struct err *err)
+/* The broker's name and the person's are the other two identities. */
+static enum mr_rc check_names(const struct bootstrap *wish, struct err *err)
 {
     enum mr_rc rc = check_name("name", wish->name, err);
     if (!rc)
         rc = check_name("broker", wish->broker, err);
-    if (!rc && (strcmp(wish->name, person) == 0 || strcmp(wish->name, wish->broker) == 0)) {
-        err_set(err, "name '%s' is taken by the %s", wish->name,
-                strcmp(wish->name, person) == 0 ? "person who runs the bus" : "broker");
-        rc = MR_INVALID;
-    }
-    enum topic_rule rule = topic_check(wish->path, strlen(wish->path), TOPIC_FULL);
-    if (!rc && rule != TOPIC_FINE) {
-        err_set(err, "path '%s' %s", wish->path, topic_rule_text(rule));
-        rc = MR_INVALID;
-    }
+    if (rc)
+        return rc;
+    bool is_person = strcmp(wish->name, person) == 0;
+    if (!is_person && strcmp(wish->name, wish->broker) != 0)
+        return MR_OK;
+    err_set(err, "name '%s' is taken by the %s", wish->name, is_person ? "person who runs the bus" : "broker");
+    return MR_INVALID;
+}
+
+static enum mr_rc check_path(const char *path, struct err *err)
+{
+    enum topic_rule rule = topic_check(path, strlen(path), TOPIC_FULL);
+    if (rule == TOPIC_FINE)
+        return check_quotable("path", path, err);
+    err_set(err, "path '%s' %s", path, topic_rule_text(rule));
+    return MR_INVALID;
+}
+
+static enum mr_rc check_wish(const struct bootstrap *wish, char reach[ZSOCK_ADDRESS_SIZE], struct err *err)
+{
+    enum mr_rc rc = check_names(wish, err);
+    if (!rc)
+        rc = check_path(wish->path, err);
     if (!rc)
         rc = check_address(wish->address, reach, err);
-    if (!rc)
-        rc = check_reach(wish->reach, reach, err);
-    if (!rc)
-        rc = check_quotable("path", wish->path, err);
     if (!rc)
         rc = check_quotable("data", wish->data, err);
     return rc ? rc : check_quotable("socket", wish->socket, err);

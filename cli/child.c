@@ -16,8 +16,6 @@
 #include "base/io/loop.h"
 #include "base/mem.h"
 
-extern char **environ;
-
 enum { OUT, ERR, END, WATCHES };
 
 struct watch {

@@ -40,21 +40,37 @@ void check_tell(struct checks *checks, enum finding finding, const char *what, c
     fflush(t->out);
 }
 
+static void config(struct checks *checks)
+{
+    check_config(checks, checks->args->words + 1, checks->args->n_words - 1);
+}
+
+/* What can be checked; by_itself: also when nothing is named. */
+static const struct area {
+    const char *name;
+    void (*check)(struct checks *checks);
+    bool by_itself, takes_files;
+} areas[] = {
+    {"config", config, false, true},
+    {"host", check_host, true, false},
+    {"bus", check_bus, true, false},
+};
+
 int cmd_check(const struct args *args)
 {
     struct checks checks = {.args = args, .terminal = terminal_of(stdout)};
-    const char *what = args->n_words ? args->words[0] : "";
-    bool is_config = strcmp(what, "config") == 0;
-    bool is_host = strcmp(what, "host") == 0, is_bus = strcmp(what, "bus") == 0;
-    if (*what && !is_config && !is_host && !is_bus)
-        return report_usage("check", "config, host or bus can be checked, not '%s'", what);
-    if (args->n_words > 1 && !is_config)
-        return report_usage("check", "%s takes no further argument", what);
-    if (is_config)
-        check_config(&checks, args->words + 1, args->n_words - 1);
-    if (is_host || !*what)
-        check_host(&checks);
-    if (is_bus || !*what)
-        check_bus(&checks);
+    const char *named = args->n_words ? args->words[0] : NULL;
+    bool is_known = !named;
+    for (size_t i = 0; i < sizeof areas / sizeof *areas; i++) {
+        const struct area *area = &areas[i];
+        if (named ? strcmp(named, area->name) != 0 : !area->by_itself)
+            continue;
+        if (args->n_words > 1 && !area->takes_files)
+            return report_usage("check", "%s takes no further argument", named);
+        is_known = true;
+        area->check(&checks);
+    }
+    if (!is_known)
+        return report_usage("check", "config, host or bus can be checked, not '%s'", named);
     return checks.bad ? EXIT_FAILED : EXIT_DONE;
 }

@@ -98,17 +98,9 @@ static enum mr_rc set(const struct reader *r, const struct opt *opt, const char 
     return MR_OK;
 }
 
-/* "--name", "--name value" or "--name=value"; "-h". */
-static enum mr_rc take_option(struct reader *r, const struct command *command)
+/* The option's value: behind '=' or, unless it is a flag, the next word. text: what stands behind '=', or NULL. */
+static enum mr_rc take_value(struct reader *r, const struct opt *opt, const char *text)
 {
-    const char *word = r->argv[r->next++];
-    const char *name = strcmp(word, "-h") == 0 ? "--help" : word;
-    const char *equals = strchr(name, '=');
-    size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct opt *opt = len > 2 && name[1] == '-' ? command_find_opt(command, name + 2, len - 2) : NULL;
-    if (!opt)
-        return unknown_option(r, command, word);
-    const char *text = equals ? equals + 1 : NULL;
     if (opt->kind == OPT_FLAG && text) {
         err_set(r->err, "--%s takes no value", opt->name);
         return MR_INVALID;
@@ -121,6 +113,18 @@ static enum mr_rc take_option(struct reader *r, const struct command *command)
         text = r->argv[r->next++];
     }
     return set(r, opt, text);
+}
+
+/* "--name", "--name value" or "--name=value"; "-h". */
+static enum mr_rc take_option(struct reader *r, const struct command *command)
+{
+    const char *word = r->argv[r->next++];
+    const char *name = strcmp(word, "-h") == 0 ? "--help" : word;
+    size_t len = strcspn(name, "=");
+    const struct opt *opt = len > 2 && name[1] == '-' ? command_find_opt(command, name + 2, len - 2) : NULL;
+    if (!opt)
+        return unknown_option(r, command, word);
+    return take_value(r, opt, name[len] == '=' ? name + len + 1 : NULL);
 }
 
 static bool is_option(const char *word)

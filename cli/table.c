@@ -142,7 +142,7 @@ static void print_row(const struct table *t, FILE *out, const char *const *cells
 
 void table_print(const struct table *table, const struct terminal *terminal)
 {
-    size_t widths[TABLE_COLUMNS];
+    size_t widths[TABLE_COLUMNS] = {0};
     FILE *out = terminal->out;
     for (size_t i = 0; i < table->n_columns; i++)
         widths[i] = widest(table, i);
