@@ -44,6 +44,7 @@ struct uplink {
 struct world {
     int64_t now_ns, utc_us;
     struct clock clock;
+    bool may_fail; /* allocations fail: what cannot be had is done without */
     struct rand_seeded rand;
     struct rights *rights;
     uint32_t max_topics, max_slots, max_filters; /* of hubs opened from now on */
