@@ -103,6 +103,8 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->next_sweep_ns = hub_now_ns(h) + SWEEP_NS;
     list_init(&h->dirty);
     list_init(&h->walking);
+    list_init(&h->pressing);
+    list_init(&h->held);
     list_init(&h->unacked);
     buf_init(&h->scratch, SCRATCH_MAX);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
@@ -259,6 +261,8 @@ static void free_port(struct port *p)
     list_remove(&p->in_dirty);
     hub_drop_entries(p);
     list_remove(&p->in_walking);
+    list_remove(&p->in_pressing);
+    list_remove(&p->in_held);
     map64_fini(&p->entry_by_id);
     idmap_fini(&p->topic_of);
     idmap_fini(&p->publisher_of);
@@ -353,6 +357,8 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     list_init(&p->entries);
     list_init(&p->walks);
     list_init(&p->in_walking);
+    list_init(&p->in_pressing);
+    list_init(&p->in_held);
     map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
@@ -402,6 +408,7 @@ void hub_close(struct hub *h, uint32_t port)
     alarms_set(&h->alarms, port, INT64_MAX);
     h->n_ports--;
     route_remove_port(h->route, port);
+    hub_pressure_leave(p);
     hub_port_calls_end(p);
     hub_port_died(p);
     free_port(p);
@@ -493,6 +500,7 @@ struct blob *hub_take(struct hub *h, uint32_t port)
     if (frame) {
         note_deadline(p);
         hub_walk_on(p);
+        hub_pressure_took(p);
     }
     return frame;
 }
@@ -529,11 +537,12 @@ static void tick_port(struct port *p)
 
 void hub_tick(struct hub *h)
 {
-    uint32_t port;
+    uint32_t port = 0;
     hub_read_clock(h);
     h->is_awake = false;
     while (alarms_first(&h->alarms, &port) <= h->now_ns)
         tick_port(h->ports[port]);
+    hub_pressure_tick(h, h->now_ns);
     if (h->next_sweep_ns <= h->now_ns)
         sweep(h);
 }
@@ -544,6 +553,9 @@ int64_t hub_deadline(const struct hub *h)
     int64_t first = alarms_first(&h->alarms, &port);
     if (h->is_awake)
         return h->now_ns;
+    int64_t pressure = hub_pressure_deadline(h);
+    if (pressure < first)
+        first = pressure;
     return first < h->next_sweep_ns ? first : h->next_sweep_ns;
 }
 

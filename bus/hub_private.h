@@ -10,6 +10,7 @@
  *   hub_life.c      Hello and Welcome, births, deaths, losses, staleness
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
+ *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
  *   hub_own.c       what the process itself publishes and serves */
 #ifndef BUS_HUB_PRIVATE_H
 #define BUS_HUB_PRIVATE_H
@@ -84,6 +85,8 @@ struct entry {
     char filter[];
 };
 
+enum pressure { PRESSURE_CALM, PRESSURE_PRESSING, PRESSURE_SLOW }; /* see hub_pressure.c */
+
 struct port {
     struct hub *hub;
     uint32_t number;
@@ -111,6 +114,9 @@ struct port {
     bool is_partial;                         /* it was acknowledged without a broker */
     bool is_rechecked;                       /* rights forbid some of what its filters match: asked at each delivery */
     struct list walks, in_walking;           /* its entries that walk; among the ports that do and have room */
+    enum pressure pressure;                  /* of its queue on those who feed it */
+    int64_t pressing_until_ns;
+    struct list in_pressing, in_held; /* among the ports that press, by time; among those that are held */
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
 };
@@ -161,7 +167,7 @@ struct hub {
     uint32_t next_upstream;
     uint32_t tags_epoch; /* changes with every tag definition */
 
-    struct list dirty, walking;
+    struct list dirty, walking, pressing, held;
     bool is_offering; /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
@@ -228,7 +234,7 @@ void hub_tell_topic(struct port *p, uint32_t topic);
 
 /* hub_record.c */
 void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
-void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record);
+void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head, const struct record *record);
 void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, struct record *record);
 /* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
@@ -266,6 +272,13 @@ void hub_walk_on(struct port *p);   /* it may have room again */
 void hub_resync(struct port *p);    /* kept records were dropped: walk again when there is room */
 void hub_purge_soon(struct hub *h); /* an entry left: last values may have lost their last follower */
 void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
+
+/* hub_pressure.c */
+void hub_fed(struct port *p, struct port *from); /* a live record of from (may be NULL) was queued for p */
+void hub_pressure_took(struct port *p);          /* a frame left p's queue */
+void hub_pressure_leave(struct port *p);         /* it is about to be freed */
+void hub_pressure_tick(struct hub *h, int64_t now_ns);
+int64_t hub_pressure_deadline(const struct hub *h); /* of the next tick; INT64_MAX: none */
 
 /* hub_life.c */
 void hub_on_hello(void *user, const struct session_hello *hello);

@@ -170,13 +170,15 @@ static bool is_kept(const struct record *record)
     return record->flags & (MR_KEEP | MR_CLEAR) && !(record->flags & MR_BACKFILL);
 }
 
-void hub_deliver(struct hub *h, const struct port *from, const struct batch_head *head, const struct record *record)
+void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head, const struct record *record)
 {
     struct route_ports to = route_subscribers(h->route, record->topic);
     for (size_t i = 0; i < to.n; i++) {
         struct port *p = h->ports[to.port[i]];
-        if (p && (p != from || p->kind == PORT_APP) && hub_may_receive(p, record->topic))
+        if (p && (p != from || p->kind == PORT_APP) && hub_may_receive(p, record->topic)) {
             hub_put(p, LANE_LIVE, head, record);
+            hub_fed(p, from);
+        }
     }
 }
 
@@ -195,8 +197,10 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     if (is_kept(record))
         keep(h, from, head, h->self, record);
     hub_deliver(h, from, head, record);
-    if (hub_has_uplink(h))
+    if (hub_has_uplink(h)) {
         hub_put(h->uplink, LANE_LIVE, head, record);
+        hub_fed(h->uplink, from);
+    }
 }
 
 /* A broker's share of a record its agent sent. */

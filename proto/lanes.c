@@ -312,13 +312,19 @@ bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns
     struct lane_window *w = &l->window[lane];
 
     w->consumed += cost;
-    if (w->consumed + w->bytes < w->granted + w->bytes / 2)
+    if (w->is_held || w->consumed + w->bytes < w->granted + w->bytes / 2)
         return false;
     if (now_ns - w->granted_ns < LANES_GROW_MS * MS && w->bytes < w->max)
         w->bytes *= 2;
     w->granted = w->consumed + w->bytes;
     w->granted_ns = now_ns;
     return true;
+}
+
+bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns)
+{
+    l->window[lane].is_held = is_held;
+    return lanes_consumed(l, lane, 0, now_ns);
 }
 
 uint64_t lanes_grant(const struct lanes *l, enum lane lane)

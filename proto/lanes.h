@@ -52,6 +52,7 @@ struct lane_window {
     uint64_t received, consumed, granted; /* cost, cumulative */
     uint32_t bytes, max;
     int64_t granted_ns; /* when the last grant was made */
+    bool is_held;       /* no more is granted */
 };
 
 struct lane_mark {
@@ -125,4 +126,6 @@ MUST enum mr_rc lanes_received(struct lanes *l, enum lane lane, size_t cost);
 /* It was dealt with. True: tell the peer lanes_grant(). */
 bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns);
 uint64_t lanes_grant(const struct lanes *l, enum lane lane); /* cumulative */
+/* While held, what is consumed is counted and not granted. True, when let go: tell the peer lanes_grant(). */
+bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns);
 #endif

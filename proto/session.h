@@ -163,6 +163,7 @@ bool session_is_up(const struct session *s);       /* Welcome said or heard, not
 bool session_is_over(const struct session *s);
 size_t session_queued_bytes(const struct session *s);         /* outbound, all lanes */
 size_t session_room(const struct session *s, enum lane lane); /* bytes the lane takes before it drops or refuses */
+void session_hold_live(struct session *s, bool is_held); /* while held, the peer gets no new credit on the live lane */
 
 /* -- handshake -- */
 MUST enum mr_rc session_welcome(struct session *s, const struct session_welcome *welcome, int64_t now_ns);

@@ -412,3 +412,9 @@ void session_read(struct session *s, const struct frame_head *head, const uint8_
     else if (cost && lanes_consumed(&s->lanes, head->lane, cost, s->now_ns))
         s->express.credits |= 1U << head->lane;
 }
+
+void session_hold_live(struct session *s, bool is_held)
+{
+    if (lanes_hold(&s->lanes, LANE_LIVE, is_held, s->now_ns))
+        s->express.credits |= 1U << LANE_LIVE;
+}

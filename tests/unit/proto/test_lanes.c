@@ -323,6 +323,23 @@ static void credit_comes_back_in_steps_of_half_a_window(void **state)
     assert_int_equal(lanes_grant(&l, LANE_LIVE), CREDIT_START_BYTES + CREDIT_START_BYTES / 2);
 }
 
+static void a_lane_that_is_held_gets_its_credit_when_it_is_let_go(void **state)
+{
+    struct lanes l;
+    (void)state;
+    lanes_init(&l, 1 << 20);
+    lanes_open_windows(&l, 0);
+    int64_t late = LANES_GROW_MS * MS;
+    assert_false(lanes_hold(&l, LANE_LIVE, true, late));
+    assert_false(lanes_consumed(&l, LANE_LIVE, CREDIT_START_BYTES, late));
+    assert_int_equal(lanes_grant(&l, LANE_LIVE), CREDIT_START_BYTES);
+    assert_true(lanes_hold(&l, LANE_LIVE, false, late));
+    assert_int_equal(lanes_grant(&l, LANE_LIVE), 2 * CREDIT_START_BYTES);
+    assert_false(lanes_hold(&l, LANE_LIVE, true, late));
+    assert_false(lanes_hold(&l, LANE_LIVE, false, late)); /* nothing was consumed meanwhile */
+    lanes_fini(&l);
+}
+
 static void a_window_used_fast_doubles_up_to_its_limit(void **state)
 {
     (void)state;
@@ -429,6 +446,7 @@ int main(void)
         cmocka_unit_test(marks_are_bounded),
         cmocka_unit_test(a_peer_may_use_what_it_was_granted_and_one_frame_more_at_most),
         cmocka_unit_test(credit_comes_back_in_steps_of_half_a_window),
+        cmocka_unit_test(a_lane_that_is_held_gets_its_credit_when_it_is_let_go),
         cmocka_unit_test(a_window_used_fast_doubles_up_to_its_limit),
         cmocka_unit_test(two_sides_never_break_the_rule),
     };
