@@ -1,4 +1,4 @@
-/* hub.c - hubs and ports come and go, turns end, clocks tick. The way of a record is in hub_record.c. */
+/* hub.c - hubs come and go, turns end, clocks tick, views. The way of a record is in hub_record.c. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,6 @@ enum {
     SCRATCH_MAX = VALUE_MAX_BYTES + 1024
 };
 
-static const int64_t ns_per_us = 1000;
 static const int64_t tombstone_ns = (int64_t)TOMBSTONE_DAYS * 24 * 3600 * 1000000000;
 
 /* -- hubs -- */
@@ -124,8 +123,6 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     return MR_OK;
 }
 
-static void free_port(struct port *p);
-
 static void free_services(struct hub *h)
 {
     while (h->services) {
@@ -141,7 +138,7 @@ void hub_free(struct hub *h)
         return;
     h->uplink = NULL; /* entries that go now tell nobody */
     for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
-        free_port(h->ports[i]);
+        hub_free_port(h->ports[i]);
     mem_free(h->ports);
     alarms_fini(&h->alarms);
     free_services(h);
@@ -186,279 +183,6 @@ void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...)
     h->events->on_notice(h->user, notice, text);
 }
 
-/* -- ports -- */
-static struct port *port_at(const struct hub *h, uint32_t number)
-{
-    return number >= 1 && number <= h->max_ports ? h->ports[number] : NULL;
-}
-
-static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry_ms)
-{
-    struct port *p = user;
-    p->is_over = true;
-    p->ended_clean = rc == MR_OK;
-    p->hub->events->on_over(p->hub->user, p->number, rc, reason, retry_ms);
-}
-
-static void on_dropped(void *user, enum lane lane, uint64_t records)
-{
-    struct port *p = user;
-    p->hub->dropped += records;
-    if (lane == LANE_LIVE)
-        hub_resync(p);
-}
-
-static void on_clock(void *user, int64_t offset_us, int64_t error_us, uint8_t clock)
-{
-    struct port *p = user;
-    p->clock_offset_us = offset_us;
-    p->clock_error_us = error_us;
-    p->clock = clock;
-}
-
-static void on_state(void *user, const struct session_state *state)
-{
-    struct port *p = user;
-    p->hub->isolated_since_us = state->isolated_since_us;
-    hub_state_changed(p->hub);
-}
-
-static void on_error(void *user, enum mr_rc rc, const char *reason, uint32_t topic, uint32_t retry_ms)
-{
-    struct port *p = user;
-    (void)topic;
-    (void)retry_ms;
-    hub_notice(p->hub, HUB_NOTICE_DENIED, "%s: %s (%s)", p->address, reason, rc_text(rc));
-}
-
-const struct session_events hub_session_events = {
-    .on_hello = hub_on_hello,
-    .on_welcome = hub_on_welcome,
-    .on_end = on_end,
-    .on_state = on_state,
-    .on_topic = hub_on_topic,
-    .on_publisher = hub_on_publisher,
-    .on_open = hub_on_open,
-    .on_birth = hub_on_birth,
-    .on_death = hub_on_death,
-    .on_interest = hub_on_interest,
-    .on_interest_version = hub_on_interest_version,
-    .on_interest_refused = hub_on_interest_refused,
-    .on_interest_acked = hub_on_interest_acked,
-    .on_snapshot_end = hub_on_snapshot_end,
-    .on_loss = hub_on_loss,
-    .on_batch = hub_on_batch,
-    .on_error = on_error,
-    .on_clock = on_clock,
-    .on_dropped = on_dropped,
-};
-
-static void free_port(struct port *p)
-{
-    if (!p)
-        return;
-    session_free(p->session);
-    list_remove(&p->in_dirty);
-    hub_drop_entries(p);
-    list_remove(&p->in_walking);
-    list_remove(&p->in_pressing);
-    list_remove(&p->in_held);
-    map64_fini(&p->entry_by_id);
-    idmap_fini(&p->topic_of);
-    idmap_fini(&p->publisher_of);
-    idmap_fini(&p->may);
-    idmap_fini(&p->told_topics);
-    idmap_fini(&p->told_publishers);
-    map64_fini(&p->told_tags);
-    mem_free(p->identity);
-    mem_free(p->path);
-    mem_free(p->address);
-    mem_free(p->part);
-    mem_free(p);
-}
-
-static enum mr_rc fill_port(struct port *p, const struct port_peer *peer)
-{
-    enum mr_rc rc = copy_text(&p->identity, peer->identity);
-    if (!rc)
-        rc = copy_text(&p->path, peer->path);
-    if (!rc)
-        rc = copy_text(&p->address, peer->address);
-    if (!rc)
-        rc = copy_text(&p->part, "");
-    if (!rc)
-        rc = names_publisher(p->hub->names, peer->identity, "", &p->owner);
-    p->publisher = p->owner;
-    return rc;
-}
-
-static void set_clock(struct port *p)
-{
-    struct hub *h = p->hub;
-    session_set_clock(p->session, hub_now_us(h) - hub_now_ns(h) / ns_per_us, h->clock_state);
-}
-
-static enum mr_rc open_session(struct port *p, struct err *err)
-{
-    struct hub *h = p->hub;
-    p->said_seq = h->seq;
-    const struct session_conf conf = {
-        .role = p->kind == PORT_UPLINK ? SESSION_CLIENT : SESSION_SERVER,
-        .hello = {.kind = PEER_KIND_AGENT,
-                  .name = h->name,
-                  .nonce = h->nonce,
-                  .birth = h->birth,
-                  .link = h->link,
-                  .next_seq = p->said_seq + 1,
-                  .clock = h->clock_state},
-        .max_queued_bytes = h->max_queued_bytes,
-        .ping_ms = h->ping_ms,
-        .dead_ms = h->dead_ms,
-        .rand = h->rand,
-        .events = &hub_session_events,
-        .user = p,
-    };
-    enum mr_rc rc = session_new(&p->session, &conf, hub_now_ns(h), err);
-    if (!rc)
-        set_clock(p);
-    return rc;
-}
-
-/* The next free number after the last one given: none comes again soon, and a free one is near. 0: all are taken. */
-static uint32_t free_number(struct hub *h)
-{
-    for (uint32_t i = 0; h->n_ports < h->max_ports && i < h->max_ports; i++) {
-        h->last_port = h->last_port % h->max_ports + 1;
-        if (!h->ports[h->last_port])
-            return h->last_port;
-    }
-    return 0;
-}
-
-static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct port **ret, struct err *err)
-{
-    uint32_t number = free_number(h);
-    hub_read_clock(h);
-    if (!number) {
-        err_set(err, "%s: %u sessions are open already, which is the limit", h->name, h->max_ports);
-        return MR_TOO_BIG;
-    }
-    struct port *p = mem_calloc(1, sizeof *p);
-    if (!p) {
-        err_set(err, "%s", rc_text(MR_NO_MEMORY));
-        return MR_NO_MEMORY;
-    }
-    const struct hash_key key = {h->nonce, number};
-    p->hub = h;
-    p->number = number;
-    p->kind = peer->kind;
-    p->since_us = hub_now_us(h);
-    list_init(&p->in_dirty);
-    list_init(&p->entries);
-    list_init(&p->walks);
-    list_init(&p->in_walking);
-    list_init(&p->in_pressing);
-    list_init(&p->in_held);
-    map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
-    map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
-    enum mr_rc rc = fill_port(p, peer);
-    if (!rc)
-        rc = open_session(p, err);
-    if (rc) {
-        free_port(p);
-        return rc;
-    }
-    h->ports[number] = p;
-    h->n_ports++;
-    hub_mark(p);
-    *ret = p;
-    return MR_OK;
-}
-
-enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret_port, struct err *err)
-{
-    struct port *p;
-    enum mr_rc rc = open_port(h, peer, &p, err);
-    if (!rc)
-        *ret_port = p->number;
-    return rc;
-}
-
-enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err)
-{
-    const struct port_peer peer = {.kind = PORT_UPLINK, .identity = h->identity, .path = h->path, .address = broker};
-    h->link++;
-    struct port *p;
-    enum mr_rc rc = open_port(h, &peer, &p, err);
-    if (rc)
-        return rc;
-    h->uplink = p;
-    *ret_port = p->number;
-    return MR_OK;
-}
-
-void hub_close(struct hub *h, uint32_t port)
-{
-    struct port *p = port_at(h, port);
-    if (!p)
-        return;
-    hub_read_clock(h);
-    p->is_over = true;
-    h->ports[port] = NULL;
-    alarms_set(&h->alarms, port, INT64_MAX);
-    h->n_ports--;
-    route_remove_port(h->route, port);
-    hub_pressure_leave(p);
-    hub_port_calls_end(p);
-    hub_port_died(p);
-    free_port(p);
-}
-
-void hub_end_port(struct port *p, enum mr_rc rc, const char *reason)
-{
-    if (p->is_over)
-        return;
-    p->is_over = true;
-    session_bye(p->session, rc, reason, 0);
-    hub_mark(p);
-    p->hub->events->on_over(p->hub->user, p->number, rc, reason, 0);
-}
-
-void hub_break(struct port *p, const char *format, ...)
-{
-    struct err what;
-    char reason[sizeof what.text + 32];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what.text, sizeof what.text, format, args);
-    va_end(args);
-    snprintf(reason, sizeof reason, "protocol broken: %s", what.text);
-    hub_end_port(p, MR_INVALID, reason);
-}
-
-void hub_must(struct port *p, enum mr_rc rc)
-{
-    if (rc && p && rc != MR_CLOSED)
-        hub_end_port(p, rc, rc_text(rc));
-}
-
-void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms)
-{
-    struct port *p = port_at(h, port);
-    if (!p || p->is_over)
-        return;
-    p->is_over = true;
-    p->ended_clean = rc == MR_OK;
-    session_bye(p->session, rc, reason, retry_ms);
-    hub_mark(p);
-}
-
-void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retry_ms)
-{
-    for (uint32_t i = 1; i <= h->max_ports; i++)
-        hub_bye(h, i, rc, reason, retry_ms);
-}
-
 /* -- frames and turns -- */
 void hub_wake(struct hub *h)
 {
@@ -483,7 +207,7 @@ void hub_mark(struct port *p)
 
 enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len)
 {
-    struct port *p = port_at(h, port);
+    struct port *p = hub_port_at(h, port);
     if (!p || p->is_over)
         return MR_CLOSED;
     hub_read_clock(h);
@@ -494,7 +218,7 @@ enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t 
 
 struct blob *hub_take(struct hub *h, uint32_t port)
 {
-    struct port *p = port_at(h, port);
+    struct port *p = hub_port_at(h, port);
     h->now_ns = clock_mono_ns(&h->clock);
     struct blob *frame = p ? session_take(p->session, h->now_ns) : NULL;
     if (frame) {
@@ -528,7 +252,7 @@ static void sweep(struct hub *h)
 static void tick_port(struct port *p)
 {
     struct hub *h = p->hub;
-    set_clock(p);
+    hub_set_session_clock(p);
     session_tick(p->session, h->now_ns);
     hub_mark(p);
     int64_t next = session_deadline(p->session);
@@ -586,7 +310,7 @@ void hub_get_stats(const struct hub *h, struct hub_stats *ret)
 
 bool hub_get_port(const struct hub *h, uint32_t port, struct port_stats *ret)
 {
-    const struct port *p = port_at(h, port);
+    const struct port *p = hub_port_at(h, port);
     if (!p)
         return false;
     *ret = (struct port_stats){.kind = p->kind,

@@ -13,7 +13,7 @@ bool hub_is_fresh(const struct hub *h, const struct slot *slot)
 }
 
 /* -- what peers are told -- */
-static struct session_state state_of(const struct hub *h)
+struct session_state hub_state_of(const struct hub *h)
 {
     return (struct session_state){.cluster_up = h->kind == HUB_BROKER || hub_has_uplink(h),
                                   .isolated_since_us = h->isolated_since_us,
@@ -24,7 +24,7 @@ static struct session_state state_of(const struct hub *h)
 
 void hub_state_changed(struct hub *h)
 {
-    const struct session_state state = state_of(h);
+    const struct session_state state = hub_state_of(h);
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *p = h->ports[i];
         if (!p || p->kind != PORT_APP || !p->is_welcome || p->is_over)
@@ -62,7 +62,7 @@ void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from
 }
 
 /* In the place of what is missing: behind what came before it, ahead of what comes after. */
-static void tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss)
+void hub_tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss)
 {
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *p = h->ports[i];
@@ -75,12 +75,27 @@ static void tell_loss(struct hub *h, const struct port *from, const struct sessi
     }
 }
 
+/* A session that broke: how much was still on its way, who knows. */
+void hub_tell_tail(const struct port *p)
+{
+    const struct owner *owner = hub_owner(p->hub, p->owner);
+    const struct session_loss loss = {.publisher = p->owner,
+                                      .link = p->link,
+                                      .via = "",
+                                      .birth = p->birth,
+                                      .first = owner ? owner->seen.seq + 1 : 0,
+                                      .cause = MR_LINK};
+    hub_tell_loss(p->hub, p, &loss);
+}
+
 /* -- births and deaths of publishers -- */
-static void be_born(struct hub *h, const struct port *from, const struct session_birth *birth)
+enum mr_rc hub_be_born(struct hub *h, const struct port *from, const struct session_birth *birth)
 {
     enum presence_result result = PRESENCE_OLD;
-    if (presence_birth(h->presence, birth, &result) == MR_OK && result == PRESENCE_CHANGED)
+    enum mr_rc rc = presence_birth(h->presence, birth, &result);
+    if (!rc && result == PRESENCE_CHANGED)
         hub_life_changed(h, birth->publisher, from);
+    return rc;
 }
 
 void hub_parts_born(struct hub *h)
@@ -92,7 +107,7 @@ void hub_parts_born(struct hub *h)
             continue;
         const struct session_birth birth = {
             .publisher = life->publisher, .birth = h->birth, .since_us = life->since_us, .first_seq = h->seq + 1};
-        be_born(h, NULL, &birth);
+        hub_must(NULL, hub_be_born(h, NULL, &birth)); /* known publishers take no memory */
     }
 }
 
@@ -130,7 +145,7 @@ void hub_on_birth(void *user, const struct session_birth *birth)
         ours.birth = p->birth;
         ours.link = p->link;
     }
-    be_born(h, p, &ours);
+    hub_must(p, hub_be_born(h, p, &ours));
     for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
         hub_take_born_tag(p, publisher, &birth->tags[i]);
 }
@@ -162,282 +177,15 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
     const struct publisher *who = names_get_publisher(p->hub->names, ours.publisher);
     if (loss->publisher && (!who || who->owner == p->hub->self))
         return;
-    tell_loss(p->hub, p, &ours);
+    hub_tell_loss(p->hub, p, &ours);
 }
 
-/* -- Hello -- */
-/* A person may have several sessions, each an identity of its own: "anna", "anna~2". No name of the registry has a '~'. */
-static bool is_session_of(const char *name, const char *identity)
-{
-    size_t len = strlen(name);
-    return strncmp(identity, name, len) == 0 && (identity[len] == '\0' || identity[len] == '~');
-}
-
-static void welcome(struct port *p, uint64_t birth_floor)
-{
-    struct hub *h = p->hub;
-    uint64_t session = rand_u64(h->rand);
-    const struct session_welcome said = {.session = session ? session : 1,
-                                         .identity = p->identity,
-                                         .path = p->path,
-                                         .server = h->name,
-                                         .nonce = h->nonce,
-                                         .birth_floor = birth_floor,
-                                         .inbox = p->inbox,
-                                         .state = state_of(h)};
-    p->is_welcome = birth_floor == 0;
-    hub_must(p, session_welcome(p->session, &said, hub_now_ns(h)));
-    if (birth_floor && !p->is_over) { /* that Welcome was the session's last word */
-        p->is_over = true;
-        h->events->on_over(h->user, p->number, MR_FENCED, "it must be born again", 0);
-    }
-    if (p->is_welcome)
-        hub_notice(h, HUB_NOTICE_PORT_UP, "%s: %s%s%s", p->address, p->identity, *p->part ? "/" : "", p->part);
-}
-
-static bool is_app_name(const char *name)
-{
-    return *name && !strpbrk(name, "/+#") && *name != '$';
-}
-
-static enum mr_rc name_app(struct port *p, const char *name, struct err *err)
-{
-    struct hub *h = p->hub;
-    char inbox[TOPIC_MAX_BYTES + 1];
-    char *part = mem_strndup(name, strlen(name));
-    if (!part)
-        return MR_NO_MEMORY;
-    mem_free(p->part);
-    p->part = part;
-    snprintf(inbox, sizeof inbox, "$inbox/%s/%u", p->identity, p->number);
-    enum mr_rc rc = hub_take_publisher(p, p->identity, part, &p->publisher, err);
-    if (!rc)
-        rc = names_topic(h->names, inbox, strlen(inbox), &p->inbox);
-    return rc;
-}
-
-static void hello_of_app(struct port *p, const struct session_hello *hello)
-{
-    if (hello->kind != PEER_KIND_APP || !is_app_name(hello->name)) {
-        hub_end_port(p, MR_INVALID, "an app's name is 1 to 128 bytes without '/', '+', '#' and a leading '$'");
-        return;
-    }
-    struct err err = {{0}};
-    enum mr_rc rc = name_app(p, hello->name, &err);
-    if (rc) {
-        hub_end_port(p, rc, *err.text ? err.text : rc_text(rc));
-        return;
-    }
-    welcome(p, 0);
-    hub_tell_topic(p, p->inbox);
-    const struct session_birth birth = {
-        .publisher = p->publisher, .birth = p->hub->birth, .since_us = p->since_us, .first_seq = p->hub->seq + 1};
-    be_born(p->hub, NULL, &birth);
-}
-
-/* How many of the records up to `last` the peer lost; 0 where that cannot be said: an earlier life of this broker may have had some. */
-static uint64_t count_gap(const struct seen *seen, const struct session_hello *hello, uint64_t last)
-{
-    if (seen->birth == hello->birth)
-        return last - seen->seq;
-    return seen->birth || hello->link == 1 ? last : 0;
-}
-
-/* What the Hello says was numbered since the last record seen of this identity never came. */
-static void tell_gap(struct port *p, const struct session_hello *hello)
-{
-    struct hub *h = p->hub;
-    struct owner *owner = hub_owner(h, p->owner);
-    if (!owner) {
-        hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
-        return;
-    }
-    struct seen *seen = &owner->seen;
-    uint64_t last = hello->next_seq ? hello->next_seq - 1 : 0;
-    uint64_t before = seen->birth == hello->birth ? seen->seq : 0;
-    if (last > before) {
-        const struct session_loss loss = {.publisher = p->owner,
-                                          .link = hello->link,
-                                          .via = "",
-                                          .birth = hello->birth,
-                                          .first = before + 1,
-                                          .last = last,
-                                          .count = count_gap(seen, hello, last),
-                                          .cause = MR_LINK};
-        tell_loss(h, p, &loss);
-    }
-    *seen = (struct seen){.birth = hello->birth, .link = hello->link, .seq = last};
-}
-
-/* A session that broke: how much was still on its way, who knows. */
-static void tell_tail(const struct port *p)
-{
-    const struct owner *owner = hub_owner(p->hub, p->owner);
-    const struct session_loss loss = {.publisher = p->owner,
-                                      .link = p->link,
-                                      .via = "",
-                                      .birth = p->birth,
-                                      .first = owner ? owner->seen.seq + 1 : 0,
-                                      .cause = MR_LINK};
-    tell_loss(p->hub, p, &loss);
-}
-
-/* An agent whose old connection is not known dead yet comes again: the newer link is the true one. What the old one lost of
- * the same birth, the new Hello tells exactly; of an earlier birth nobody else will. */
-static void replace_older(struct port *p)
-{
-    struct hub *h = p->hub;
-    for (uint32_t i = 1; i <= h->max_ports; i++) {
-        struct port *older = h->ports[i];
-        if (!older || older == p || older->owner != p->owner || older->kind != PORT_AGENT || older->is_replaced)
-            continue;
-        if (older->is_welcome && !older->ended_clean && older->birth != p->birth)
-            tell_tail(older);
-        older->is_replaced = true;
-        hub_end_port(older, MR_FENCED, "a newer session of the same identity took its place");
-    }
-}
-
-static void hello_of_agent(struct port *p, const struct session_hello *hello)
-{
-    struct hub *h = p->hub;
-    char reason[512];
-    const struct life *life = presence_get(h->presence, p->owner);
-    if (hello->kind != PEER_KIND_AGENT || !is_session_of(hello->name, p->identity)) {
-        snprintf(reason, sizeof reason, "this key belongs to '%s', not to '%s': mend 'name' in agent.yaml, or the key",
-                 p->identity, hello->name);
-        hub_end_port(p, MR_DENIED, reason);
-        return;
-    }
-    if (life && hello->birth < life->birth) {
-        hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' came with an earlier birth than is known; it must be born again",
-                   p->address, p->identity);
-        welcome(p, life->birth);
-        return;
-    }
-    if (life && hello->birth == life->birth && hello->link <= life->link) {
-        hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' came twice with one link number", p->address, p->identity);
-        hub_end_port(p, MR_FENCED, "the same birth and link number came before: is this machine a copy of another?");
-        return;
-    }
-    p->birth = hello->birth;
-    p->link = hello->link;
-    replace_older(p);
-    tell_gap(p, hello);
-    welcome(p, 0);
-    const struct session_birth birth = {
-        .publisher = p->owner, .link = hello->link, .birth = hello->birth, .since_us = hub_now_us(h)};
-    be_born(h, p, &birth);
-}
-
-void hub_on_hello(void *user, const struct session_hello *hello)
-{
-    struct port *p = user;
-    if (p->kind == PORT_APP)
-        hello_of_app(p, hello);
-    else
-        hello_of_agent(p, hello);
-}
-
-/* -- the agent's uplink -- */
-/* Apps that are here were told other names: they come again. */
-static void end_apps(struct hub *h, const char *reason)
-{
-    for (uint32_t i = 1; i <= h->max_ports; i++)
-        if (h->ports[i] && h->ports[i]->kind == PORT_APP)
-            hub_end_port(h->ports[i], MR_CLOSED, reason);
-}
-
-static enum mr_rc path_changed(struct hub *h, const char *path)
-{
-    char *copy = mem_strndup(path, strlen(path));
-    if (!copy)
-        return MR_NO_MEMORY;
-    mem_free(h->path);
-    h->path = copy;
-    end_apps(h, "the path of this machine changed: topics under './' are others now");
-    return MR_OK;
-}
-
-/* A person's agent takes the identity that the broker gives this session. */
-static enum mr_rc identity_changed(struct hub *h, const char *identity)
-{
-    enum presence_result ignored;
-    char *copy = mem_strndup(identity, strlen(identity));
-    enum mr_rc rc = copy ? names_publisher(h->names, identity, "", &h->self) : MR_NO_MEMORY;
-    if (rc) {
-        mem_free(copy);
-        return rc;
-    }
-    mem_free(h->identity);
-    h->identity = copy;
-    end_apps(h, "the broker gave this agent another identity");
-    const struct session_birth birth = {.publisher = h->self, .birth = h->birth, .since_us = hub_now_us(h)};
-    return presence_birth(h->presence, &birth, &ignored);
-}
-
-static void tell_own_lives(struct hub *h)
-{
-    uint32_t cursor = 0;
-    hub_tell_publisher(h->uplink, h->self);
-    for (const struct life *life; (life = presence_walk(h->presence, &cursor));)
-        if (life->alive && names_get_publisher(h->names, life->publisher)->owner == h->self)
-            hub_tell_publisher(h->uplink, life->publisher);
-}
-
-/* Records taken between our Hello and its answer could not be handed on, and the Hello did not know of them. */
-static void tell_untold_gap(struct port *uplink)
-{
-    const struct hub *h = uplink->hub;
-    if (h->seq == uplink->said_seq)
-        return;
-    const struct session_loss loss = {.publisher = h->self,
-                                      .link = h->link,
-                                      .via = "",
-                                      .birth = h->birth,
-                                      .first = uplink->said_seq + 1,
-                                      .last = h->seq,
-                                      .count = h->seq - uplink->said_seq,
-                                      .cause = MR_LINK};
-    hub_must(uplink, session_loss(uplink->session, LANE_LIVE, &loss));
-}
-
-void hub_on_welcome(void *user, const struct session_welcome *said)
-{
-    struct port *p = user;
-    struct hub *h = p->hub;
-    if (said->birth_floor) {
-        h->events->on_birth_floor(h->user, said->birth_floor);
-        return;
-    }
-    if (!is_session_of(h->name, said->identity)) {
-        hub_end_port(p, MR_DENIED, "the broker knows this key under another name");
-        return;
-    }
-    enum mr_rc rc = strcmp(said->identity, h->identity) == 0 ? MR_OK : identity_changed(h, said->identity);
-    if (!rc && strcmp(said->path, h->path) != 0)
-        rc = path_changed(h, said->path);
-    if (rc) {
-        hub_end_port(p, rc, rc_text(rc));
-        return;
-    }
-    p->is_welcome = true;
-    h->isolated_since_us = 0;
-    h->had_broker = true;
-    h->is_offering = true;
-    h->offer_cursor = 0;
-    tell_own_lives(h);
-    tell_untold_gap(p);
-    hub_upstreams_begin(h);
-    hub_state_changed(h);
-    h->events->on_uplink(h->user, said);
-}
-
+/* -- a broker that is gone -- */
 /* Everything that reaches us from elsewhere may be missing from here on: said before anything else is delivered. */
 static void tell_span(struct hub *h)
 {
     const struct session_loss loss = {.via = h->name, .cause = MR_LINK};
-    tell_loss(h, NULL, &loss);
+    hub_tell_loss(h, NULL, &loss);
 }
 
 void hub_close_span(struct hub *h)
@@ -506,7 +254,7 @@ static void agent_died(struct port *p)
     if (p->is_replaced)
         return;
     if (!p->ended_clean)
-        tell_tail(p);
+        hub_tell_tail(p);
     publisher_died(p, p->owner, p->birth, p->link);
 }
 

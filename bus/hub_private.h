@@ -1,13 +1,15 @@
 /* hub_private.h - what the files of the hub share, and nobody else includes.
  *
- *   hub.c           birth and end of hubs and ports, the turn, the clock's ticks, views
+ *   hub.c           birth and end of hubs, the turn, the clock's ticks, views
+ *   hub_session.c   birth and end of ports and their sessions
+ *   hub_hello.c     Hello and Welcome
  *   hub_port.c      telling a peer names and lives before they are used, and putting records on its lanes
  *   hub_names.c     what a peer adds to the tables of names and tags, and its share of them
  *   hub_record.c    the way of a record: ids, rights, number, last value, route
  *   hub_interest.c  entries of interest
  *   hub_upstream.c  an agent's merged entries towards its broker
  *   hub_walk.c      snapshots and other walks over the last values
- *   hub_life.c      Hello and Welcome, births, deaths, losses, staleness
+ *   hub_life.c      births, deaths, losses, staleness, and what the end of a session means for them
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
@@ -180,8 +182,6 @@ struct hub {
     uint64_t records_in, records_out, dropped, refused;
 };
 
-extern const struct session_events hub_session_events;
-
 static inline int64_t hub_now_ns(const struct hub *h)
 {
     return h->now_ns;
@@ -204,6 +204,11 @@ void hub_read_clock(struct hub *h); /* once per call from outside: what happens 
 void hub_wake(struct hub *h);       /* there is more to do at once: ticks and turns go on without input */
 void hub_mark(struct port *p);      /* has something to flush */
 void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) FORMAT_CHECKED(3, 4);
+/* hub_session.c */
+extern const struct session_events hub_session_events;
+struct port *hub_port_at(const struct hub *h, uint32_t number); /* NULL: no such port */
+void hub_free_port(struct port *p);                             /* NULL is fine */
+void hub_set_session_clock(struct port *p);
 /* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
 void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);
 /* For results that can only say "no memory" or "the session is over": then ends the port, so that nothing is lost silently. */
@@ -280,9 +285,15 @@ void hub_pressure_leave(struct port *p);         /* it is about to be freed */
 void hub_pressure_tick(struct hub *h, int64_t now_ns);
 int64_t hub_pressure_deadline(const struct hub *h); /* of the next tick; INT64_MAX: none */
 
-/* hub_life.c */
+/* hub_hello.c */
 void hub_on_hello(void *user, const struct session_hello *hello);
 void hub_on_welcome(void *user, const struct session_welcome *said);
+
+/* hub_life.c */
+struct session_state hub_state_of(const struct hub *h);
+void hub_tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss);
+void hub_tell_tail(const struct port *p); /* of an agent: its session broke */
+MUST enum mr_rc hub_be_born(struct hub *h, const struct port *from, const struct session_birth *birth);
 void hub_on_birth(void *user, const struct session_birth *birth);
 void hub_on_death(void *user, const struct session_death *death);
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
