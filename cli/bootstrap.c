@@ -127,6 +127,8 @@ static enum mr_rc check_wish(const struct bootstrap *wish, char reach[ZSOCK_ADDR
     if (!rc)
         rc = check_address(wish->address, reach, err);
     if (!rc)
+        rc = check_reach(wish->reach, reach, err);
+    if (!rc)
         rc = check_quotable("data", wish->data, err);
     return rc ? rc : check_quotable("socket", wish->socket, err);
 }

@@ -137,6 +137,9 @@ static void names_paths_and_addresses_are_checked_first(void **state)
     wish.address = "127.0.0.1:0";
     expect_refused(wish, "listens on an IP address");
     wish = wish_in(*state);
+    wish.reach = "not a host";
+    expect_refused(wish, "not a host");
+    wish = wish_in(*state);
     wish.socket = "/tmp/\"x";
     expect_refused(wish, "no quotes");
 }
@@ -152,6 +155,21 @@ static void everywhere_is_reached_at_home(void **state)
     path_in(*state, "directory.yaml", path);
     assert_int_equal(fs_read(path, 4096, &data, &len, &err), MR_OK);
     assert_non_null(strstr(data, "\"127.0.0.1:7999\""));
+    mem_free(data);
+}
+
+static void agents_are_told_what_reach_says(void **state)
+{
+    struct bootstrap wish = wish_in(*state);
+    struct err err = {{0}};
+    char path[256], *data;
+    size_t len;
+    wish.address = "*:7999";
+    wish.reach = "mr1.plant.example";
+    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_OK);
+    path_in(*state, "directory.yaml", path);
+    assert_int_equal(fs_read(path, 4096, &data, &len, &err), MR_OK);
+    assert_non_null(strstr(data, "\"mr1.plant.example:7420\""));
     mem_free(data);
 }
 
@@ -180,8 +198,11 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(keys_are_secret_and_the_programs_read_the_rest), TEST(nothing_is_overwritten),
-        TEST(names_paths_and_addresses_are_checked_first),    TEST(everywhere_is_reached_at_home),
+        TEST(keys_are_secret_and_the_programs_read_the_rest),
+        TEST(nothing_is_overwritten),
+        TEST(names_paths_and_addresses_are_checked_first),
+        TEST(everywhere_is_reached_at_home),
+        TEST(agents_are_told_what_reach_says),
         TEST(every_failed_allocation_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
