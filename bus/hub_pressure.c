@@ -35,9 +35,10 @@ static void stop_pressing(struct port *p, enum pressure after)
     release_all(p->hub);
 }
 
-void hub_fed(struct port *p, struct port *from)
+void hub_feel(struct port *p, struct port *from)
 {
     struct hub *h = p->hub;
+    p->fed_bytes = 0;
     if (!from || from == p || p->pressure == PRESSURE_SLOW ||
         (p->pressure == PRESSURE_CALM && !is_above(p, PRESS_SHARE)))
         return;

@@ -118,6 +118,7 @@ struct port {
     struct list walks, in_walking;           /* its entries that walk; among the ports that do and have room */
     enum pressure pressure;                  /* of its queue on those who feed it */
     int64_t pressing_until_ns;
+    size_t fed_bytes;                 /* since its queue was looked at */
     struct list in_pressing, in_held; /* among the ports that press, by time; among those that are held */
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
@@ -279,15 +280,23 @@ void hub_purge_soon(struct hub *h); /* an entry left: last values may have lost 
 void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
 
 /* hub_pressure.c */
-void hub_fed(struct port *p, struct port *from); /* a live record of from (may be NULL) was queued for p */
-void hub_pressure_took(struct port *p);          /* a frame left p's queue */
-void hub_pressure_leave(struct port *p);         /* it is about to be freed */
+void hub_feel(struct port *p, struct port *from); /* is p's queue filling up? from may be NULL */
+void hub_pressure_took(struct port *p);           /* a frame left p's queue */
+void hub_pressure_leave(struct port *p);          /* it is about to be freed */
 void hub_pressure_tick(struct hub *h, int64_t now_ns);
 int64_t hub_pressure_deadline(const struct hub *h); /* of the next tick; INT64_MAX: none */
 
 /* hub_hello.c */
 void hub_on_hello(void *user, const struct session_hello *hello);
 void hub_on_welcome(void *user, const struct session_welcome *said);
+
+/* A live record of `from` was queued for p: the queue is looked at when enough of them were. */
+static inline void hub_fed(struct port *p, struct port *from, const struct record *record)
+{
+    p->fed_bytes += sizeof *record + record->body_len;
+    if (p->pressure != PRESSURE_CALM || p->fed_bytes > p->hub->max_queued_bytes / 128)
+        hub_feel(p, from);
+}
 
 /* hub_life.c */
 struct session_state hub_state_of(const struct hub *h);

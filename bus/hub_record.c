@@ -177,7 +177,7 @@ void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head
         struct port *p = h->ports[to.port[i]];
         if (p && (p != from || p->kind == PORT_APP) && hub_may_receive(p, record->topic)) {
             hub_put(p, LANE_LIVE, head, record);
-            hub_fed(p, from);
+            hub_fed(p, from, record);
         }
     }
 }
@@ -199,7 +199,7 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     hub_deliver(h, from, head, record);
     if (hub_has_uplink(h)) {
         hub_put(h->uplink, LANE_LIVE, head, record);
-        hub_fed(h->uplink, from);
+        hub_fed(h->uplink, from, record);
     }
 }
 

@@ -112,11 +112,13 @@ static enum mr_rc owned_by(struct lastval *l, uint32_t owner, struct owned **ret
 
 static enum mr_rc slots_of(struct lastval *l, uint32_t topic, struct topic_slots **ret)
 {
-    void *table = l->topics;
-    enum mr_rc rc = reach(&table, &l->topics_cap, sizeof *l->topics, topic);
-    l->topics = table;
-    if (rc)
-        return rc;
+    if (topic >= l->topics_cap) {
+        void *table = l->topics;
+        enum mr_rc rc = reach(&table, &l->topics_cap, sizeof *l->topics, topic);
+        l->topics = table;
+        if (rc)
+            return rc;
+    }
     struct topic_slots *t = &l->topics[topic];
     if (!t->at)
         t->at = mem_calloc(l->limits.max_slots_per_topic, sizeof(struct kept *));
