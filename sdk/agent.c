@@ -281,10 +281,3 @@ int64_t agent_deadline(const struct mr_bus *b)
         return a->retry_ns;
     return a->is_over ? 0 : session_deadline(a->session);
 }
-
-enum mr_rc agent_no_room(const struct mr_bus *b)
-{
-    if (agent_is_up(b))
-        return reason_set(MR_WOULD_BLOCK, "there is no room: the agent takes its time");
-    return reason_set(MR_ISOLATED, "there is no room, and the agent cannot be reached");
-}

@@ -53,7 +53,11 @@ static inline bool agent_is_up(const struct mr_bus *b)
 /* For results of session calls that can only say "no memory" or "it is over": the session then ends. */
 void agent_must(struct mr_bus *b, enum mr_rc rc);
 /* MR_WOULD_BLOCK or MR_ISOLATED, with the reason set: there is no room. */
-enum mr_rc agent_no_room(const struct mr_bus *b);
+static inline enum mr_rc agent_no_room(const struct mr_bus *b)
+{
+    return agent_is_up(b) ? reason_set(MR_WOULD_BLOCK, "there is no room: the agent takes its time")
+                          : reason_set(MR_ISOLATED, "there is no room, and the agent cannot be reached");
+}
 
 /* topics.c */
 void topics_init(struct mr_bus *b, const struct hash_key *seed);

@@ -37,9 +37,10 @@ enum mr_rc mr_device_open(struct mr_bus *b, const char *topic, struct mr_device 
     enum mr_rc rc = bus_enter(b);
     if (!rc)
         rc = topic_check_text(topic, false);
-    if (!rc && (!ret || is_open(b, name_of(topic))))
-        rc = reason_set(MR_INVALID, ret ? "this handle has opened the device '%s' already" : "%s: ret must not be NULL",
-                        topic);
+    if (!rc && !ret)
+        rc = reason_set(MR_INVALID, "ret must not be NULL");
+    if (!rc && is_open(b, name_of(topic)))
+        rc = reason_set(MR_INVALID, "this handle has opened the device '%s' already", topic);
     const struct topic *known = rc ? NULL : topic_find(b, topic);
     if (known)
         rc = topic_verdict(known);

@@ -9,7 +9,7 @@ enum { REASON_BYTES = 512 };
 /* Initial-exec: in a library loaded late, the other models allocate at a thread's first use. */
 static __thread char last[REASON_BYTES] __attribute__((tls_model("initial-exec")));
 
-enum mr_rc reason_set(enum mr_rc rc, const char *format, ...)
+void reason_note(const char *format, ...)
 {
     char text[REASON_BYTES];
     va_list args;
@@ -17,12 +17,6 @@ enum mr_rc reason_set(enum mr_rc rc, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     snprintf(last, sizeof last, "%s", text); /* the arguments may have pointed into it */
-    return rc;
-}
-
-enum mr_rc reason_plain(enum mr_rc rc)
-{
-    return rc ? reason_set(rc, "%s", rc_text(rc)) : rc;
 }
 
 const char *reason_get(void)

@@ -3,11 +3,20 @@
 #define SDK_REASON_H
 #include "base/rc.h"
 
-/* Remembers why a call of this thread failed and gives rc back, so that `return reason_set(MR_INVALID, …)` reads well. */
-enum mr_rc reason_set(enum mr_rc rc, const char *format, ...) FORMAT_CHECKED(2, 3);
+/* Remembers why a call of this thread failed. */
+void reason_note(const char *format, ...) FORMAT_CHECKED(1, 2);
 
-/* What the code says by itself. */
-enum mr_rc reason_plain(enum mr_rc rc);
+/* The same, and gives rc back, so that `return reason_set(MR_INVALID, …)` reads well. A macro, so that compilers and
+ * analysers see that it is a failure. */
+#define reason_set(rc, ...) (reason_note(__VA_ARGS__), (rc))
+
+/* What the code says by itself; nothing for MR_OK. */
+static inline enum mr_rc reason_plain(enum mr_rc rc)
+{
+    if (rc)
+        reason_note("%s", rc_text(rc));
+    return rc;
+}
 
 /* Never NULL; "" if no call of this thread has failed. */
 const char *reason_get(void);
