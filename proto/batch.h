@@ -37,10 +37,10 @@ struct record_call {
 };
 
 struct record {
-    uint32_t topic; /* id in the sender's names, >= 1 */
-    uint32_t flags; /* enum mr_flag */
-    uint64_t seq;   /* live number */
-    int64_t source_us; /* µs UTC or MR_NO_TIME */
+    uint32_t topic;      /* id in the sender's names, >= 1 */
+    uint32_t flags;      /* enum mr_flag */
+    uint64_t seq;        /* live number */
+    int64_t source_us;   /* µs UTC or MR_NO_TIME */
     const uint8_t *body; /* encoded Body, borrowed */
     uint32_t body_len;
     struct record_call call;

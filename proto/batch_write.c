@@ -13,7 +13,8 @@ enum {
 
 void batch_writer_init(struct batch_writer *w, uint8_t *data, size_t max)
 {
-    *w = (struct batch_writer){.data = data, .len = FRAME_HEAD_BYTES, .max = max};
+    *w = (struct batch_writer){.len = FRAME_HEAD_BYTES, .max = max};
+    w->data = data;
     if (w->max > WIRE_PADDED_MAX) /* no batch may outgrow its padded length */
         w->max = WIRE_PADDED_MAX;
 }

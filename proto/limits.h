@@ -45,7 +45,7 @@ enum {
     CREDIT_MAX_BYTES = 1024 * 1024,        /* a window grows by use up to this */
     CREDIT_POOL_BYTES = 512 * 1024 * 1024, /* all windows of one broker */
     CREDIT_FRAME_MIN_BYTES = 1024,         /* [wire] a shorter frame costs this much */
-    CREDIT_FREE_FRAMES = 64,               /* more than there ever are in flight of those that cost none: pings, credits */
+    CREDIT_FREE_FRAMES = 64,               /* above what is ever in flight of those without a cost: pings, credits */
     BELOW_LIVE_MIN_BYTES = 8 * 1024,       /* in flight on stream and bulk, however slow the link */
     BELOW_LIVE_SLACK_MS = 20,              /* added to the least round trip when that bound is computed */
 

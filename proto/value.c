@@ -132,9 +132,13 @@ enum mr_rc value_check(const struct mr_value *v, struct err *err)
     return value_has_bytes(v->type) ? check_bytes(v, err) : MR_OK;
 }
 
+/* By the bits, so that 0 and -0 differ; all NaNs are one. */
 static bool same_f64(double a, double b)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+    uint64_t bits_a, bits_b;
+    memcpy(&bits_a, &a, sizeof bits_a);
+    memcpy(&bits_b, &b, sizeof bits_b);
+    return bits_a == bits_b || (isnan(a) && isnan(b));
 }
 
 bool value_equal(const struct mr_value *a, const struct mr_value *b)
