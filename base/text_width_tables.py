@@ -44,6 +44,7 @@ print("/* text_width_tables.h - data of text_width.c, made by text_width_tables.
       f"{unicodedata.unidata_version}. */")
 print("#ifndef BASE_TEXT_WIDTH_TABLES_H\n#define BASE_TEXT_WIDTH_TABLES_H\n#include <stdint.h>\n")
 print("/* Code points, both ends included. */\nstruct range {\n    uint32_t first, last;\n};\n")
+print("/* clang-format off */")
 write("zero_width", ranges(is_zero))
 print()
 write("wide", ranges(is_wide))
