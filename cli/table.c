@@ -101,9 +101,9 @@ static size_t widest(const struct table *t, size_t column)
 /* Takes from the widest column, again and again, what the line is too long. */
 static void fit(size_t *widths, size_t n, size_t columns)
 {
-    size_t total = GAP * (n - 1);
+    size_t total = 0;
     for (size_t i = 0; i < n; i++)
-        total += widths[i];
+        total += widths[i] + (i ? GAP : 0);
     while (total > columns) {
         size_t most = 0;
         for (size_t i = 1; i < n; i++)
