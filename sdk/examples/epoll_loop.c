@@ -58,11 +58,11 @@ static void run(struct mr_bus *bus, int loop)
 int main(void)
 {
     struct mr_bus *bus;
-    int loop = epoll_create1(EPOLL_CLOEXEC);
     if (mr_open(&bus, NULL)) {
         fprintf(stderr, "%s\n", mr_reason(NULL));
         return 1;
     }
+    int loop = epoll_create1(EPOLL_CLOEXEC);
     mr_on_state(bus, on_state, NULL);
     if (mr_subscribe(bus, "./#", NULL, on_message, NULL, NULL))
         fprintf(stderr, "%s\n", mr_reason(bus));
@@ -70,7 +70,8 @@ int main(void)
         perror("epoll"); /* a regular file cannot be watched: use a pipe or a terminal */
     else
         run(bus, loop);
+    if (loop >= 0)
+        close(loop);
     mr_close(bus, 1000);
-    close(loop);
     return 0;
 }
