@@ -61,8 +61,9 @@ def run(*command, status=0, env=None):
 class Process:
     """A program that runs until it is stopped; its stderr is read as lines of a log."""
 
-    def __init__(self, *command, env=None):
+    def __init__(self, *command, env=None, stdin=None):
         self.command = [str(c) for c in command]
+        self.stdin = stdin  # subprocess.PIPE: it is told something there
         self.env = {**os.environ, **(env or {})}
         self.child = None
         self.log = []
@@ -72,7 +73,8 @@ class Process:
         """Starts it; lines of an earlier run stay in the log."""
         check(self.child is None, f"{self.command[0]} runs already")
         # pylint: disable-next=consider-using-with
-        self.child = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.env)
+        self.child = subprocess.Popen(self.command, stdin=self.stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      env=self.env, bufsize=0)
         os.set_blocking(self.child.stderr.fileno(), False)
         self.rest = b""
         return self
@@ -123,9 +125,15 @@ class Process:
             status = self.child.wait(max(until - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.command[0]} does not end:\n" + "\n".join(self.log)) from None
-        self.child.stderr.close()
-        self.child = None
+        self.forget()
         return status
+
+    def forget(self):
+        """Closes what led to a child that has ended."""
+        for pipe in (self.child.stdin, self.child.stderr):
+            if pipe:
+                pipe.close()
+        self.child = None
 
     def stop(self, seconds=WAIT_S):
         """SIGTERM, then its exit status."""
@@ -142,21 +150,21 @@ class Process:
         if self.child is not None:
             self.child.kill()
             self.child.wait()
-            self.child.stderr.close()
-            self.child = None
+            self.forget()
 
 
 class Plant:
-    """A folder with one broker and any number of agents and persons, all on 127.0.0.1."""
+    """A folder with one broker and any number of agents and persons, all on this machine."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
+        self.host = host  # where the broker is found
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-test-"))
         self.port = free_port()
         self.identities = []
         self.processes = []
         atexit.register(self.close)  # also when a test ends before its with block began
         self.broker_public = self.key("broker", "mr1", "broker.key")
-        self.write("directory.yaml", f'brokers: [{{name: mr1, address: "127.0.0.1:{self.port}", public: "{self.broker_public}"}}]\n')
+        self.write("directory.yaml", f'brokers: [{{name: mr1, address: "{self.host}:{self.port}", public: "{self.broker_public}"}}]\n')
         self.write_registry()
 
     def __enter__(self):
@@ -204,7 +212,7 @@ class Plant:
     def broker(self, more="", env=None):
         """The broker mr1, not started yet; more: further lines of broker.yaml."""
         path = self.write("broker.yaml", f'name: mr1\ndata: {self.folder}/broker-data\npeers: []\n'
-                                         f'listen: {{agents: "127.0.0.1:{self.port}"}}\n{more}')
+                                         f'listen: {{agents: "{self.host}:{self.port}"}}\n{more}')
         return self.process(BIN / "millrace-broker", "--config", path, env=env)
 
     def agent(self, name, path, admitted=True, more=""):
@@ -226,7 +234,7 @@ class Plant:
 
     def knock(self, mode, key_file):
         """Connects with a key file by the C helper; what came of it."""
-        return run(PEER, mode, f"127.0.0.1:{self.port}", self.broker_public, self.folder / key_file)
+        return run(PEER, mode, f"{self.host}:{self.port}", self.broker_public, self.folder / key_file)
 
 
 def main(*tests):

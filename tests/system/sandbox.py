@@ -24,9 +24,10 @@ def is_inside():
     return INSIDE in os.environ
 
 
-def enter():
-    """Runs this script again as first process of new mount, process and IPC namespaces, on the machine's network."""
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts"]
+def enter(*more):
+    """Runs this script again as first process of new mount, process and IPC namespaces, on the machine's network unless
+    more says --net."""
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts", *more]
     return subprocess.run([*command, sys.executable, *sys.argv], env=os.environ | {INSIDE: "1"}, check=False).returncode
 
 
