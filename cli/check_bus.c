@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text_time.h"
 #include "base/text_units.h"
 #include "cli/check.h"
 #include "cli/client.h"
@@ -35,6 +36,21 @@ static void tell_failure(struct bus_check *b, const char *what, enum mr_rc rc)
     const char *reason = mr_reason(client_bus(b->client));
     check_tell(b->checks, FINDING_BAD, what, "%s%s%s (%s)", report_word(rc), *reason ? ": " : "", reason,
                client_where(b->client));
+}
+
+/* -- a broker -- */
+static void check_broker(struct bus_check *b)
+{
+    char since[TEXT_TIME_SIZE];
+    int64_t since_us = client_isolated_since_us(b->client);
+    text_format_time(since, since_us);
+    if (!since_us)
+        check_tell(b->checks, FINDING_OK, "broker", "the agent has one");
+    else
+        check_tell(b->checks, FINDING_BAD, "broker",
+                   "isolated since %s: the agent has none. Is one running, and does it know this machine? "
+                   "See the agent's log",
+                   since);
 }
 
 /* -- there and back -- */
@@ -103,12 +119,7 @@ void check_bus(struct checks *checks)
         return;
     }
     check_tell(checks, FINDING_OK, client_where(b.client), "connected");
-    if (client_has_broker(b.client))
-        check_tell(checks, FINDING_OK, "broker", "the agent has one");
-    else
-        check_tell(checks, FINDING_BAD, "broker",
-                   "the agent has none: is one running, and does it know this machine? "
-                   "See the agent's log");
+    check_broker(&b);
     check_there_and_back(&b);
     b.rc = MR_OK;
     check_answer(&b);

@@ -275,9 +275,9 @@ void client_done(struct client *client)
     client->is_done = true;
 }
 
-bool client_has_broker(const struct client *client)
+int64_t client_isolated_since_us(const struct client *client)
 {
-    return client->cluster_up;
+    return client->cluster_up ? 0 : client->isolated_since_us;
 }
 
 void client_note_isolation(const struct client *client)

@@ -46,8 +46,8 @@ enum client_end client_run(struct client *client, int wait_ms);
 /* Makes client_run() return, the one that runs or the next one. */
 void client_done(struct client *client);
 
-/* True once the broker is reached too, as the agent says. */
-bool client_has_broker(const struct client *client);
+/* Since when the agent has no broker, as it says, µs since 1970; 0: it has one. */
+int64_t client_isolated_since_us(const struct client *client);
 
 /* Notes on stderr that the agent has no broker, and since when, if so. */
 void client_note_isolation(const struct client *client);

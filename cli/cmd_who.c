@@ -123,6 +123,7 @@ static int tell(const struct who *who, enum mr_rc rc)
     switch (rc) {
     case MR_NO_RESPONDER:
     case MR_ISOLATED:
+        client_note_isolation(who->client);
         return report_failure(where, rc, "no broker can be reached that knows who is there");
     case MR_TIMEOUT:
         return report_failure(where, rc, "the broker has not answered within %d ms", who->args->wait_ms);
