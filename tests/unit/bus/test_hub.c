@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/blob.h"
 #include "base/mem.h"
 #include "world.h"
 
@@ -324,6 +325,64 @@ static void the_process_itself_publishes_and_serves(void **state)
     assert_non_null(strstr(app_told(b), "demo/m1/cpu/busy=12.5 by m1 snapshot\nsnapshot end 1\n"));
 }
 
+static void units_are_told_in_one_spelling_or_as_they_are(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1];
+    app_subscribe(b, 1, "demo/#");
+    app_open_topic(a, 1, "./none", "");
+    app_open_topic(a, 2, "./odd", "widgets per moon");
+    for (uint32_t cookie = 1; cookie <= 2; cookie++)
+        app_write(a, cookie, 1, 0);
+    world_pump(w);
+    const char *told = app_told(b);
+    assert_non_null(strstr(told, "m1/a has demo/m1/none in ''\n"));
+    assert_non_null(strstr(told, "m1/a has demo/m1/odd in 'widgets per moon'\n"));
+    assert_non_null(strstr(w->agents[0].notices, "'widgets per moon' of 'demo/m1/odd' is no unit this version knows"));
+}
+
+static void what_the_process_cannot_publish_it_is_told(void **state)
+{
+    struct world *w = *state;
+    const struct session_tag def = {.type = MR_F64, .unit = "", .description = ""};
+    static char text[VALUE_MAX_BYTES + 1];
+    const struct mr_value large = {.type = MR_BYTES, .len = sizeof text, .as.ptr = text};
+    uint32_t topic;
+    struct err err = {{0}};
+    assert_int_equal(hub_tag_open(w->agents[0].hub, &def, "./a//b", &topic, &err), MR_INVALID);
+    assert_non_null(strstr(err.text, "tag './a//b': "));
+    assert_int_equal(hub_tag_open(w->agents[0].hub, &def, "./a", &topic, &err), MR_OK);
+    assert_int_equal(hub_tag_write(w->agents[0].hub, topic, &large, 0, 0, MR_NO_TIME), MR_TOO_BIG);
+}
+
+static void an_app_without_a_proper_name_is_refused_in_words(void **state)
+{
+    struct world *w = *state;
+    app_open(w, &w->apps[2], 0, "a/b");
+    assert_string_equal(app_told(&w->apps[2]),
+                        "over: an app's name is 1 to 128 bytes without '/', '+', '#' and a leading '$'\n");
+}
+
+/* The loop sleeps until there is something to do, and not at all while a walk over last values goes on. */
+static void the_deadline_is_the_next_thing_to_do(void **state)
+{
+    struct world *w = *state;
+    struct app *b = &w->apps[1];
+    struct hub *h = w->agents[0].hub;
+    world_pass(w, 10);
+    assert_true(hub_deadline(h) > w->now_ns);
+    assert_true(hub_deadline(h) <= w->now_ns + INT64_C(1000000000)); /* a ping, or the sweep */
+    const struct session_interest all = {.id = 1, .filter = "#", .kind = INTEREST_SUBSCRIBE, .group = ""};
+    assert_int_equal(session_interest_add(b->session, &all), MR_OK);
+    session_flush(b->session);
+    for (struct blob *f; (f = session_take(b->session, w->now_ns)); blob_unref(f))
+        assert_int_equal(hub_input(h, b->port, f->data, f->len), MR_OK);
+    assert_true(hub_deadline(h) <= w->now_ns);
+    hub_tick(h);
+    hub_turn_end(h);
+    assert_true(hub_deadline(h) > w->now_ns);
+}
+
 static void more_filters_than_the_limit_are_refused_in_words(void **state)
 {
     struct world *w = *state;
@@ -405,6 +464,10 @@ int main(void)
         TEST(a_responder_that_ends_answers_no_responder_at_once),
         TEST(a_slow_app_loses_old_records_is_told_how_many_and_gets_the_newest),
         TEST(the_process_itself_publishes_and_serves),
+        TEST(units_are_told_in_one_spelling_or_as_they_are),
+        TEST(what_the_process_cannot_publish_it_is_told),
+        TEST(an_app_without_a_proper_name_is_refused_in_words),
+        TEST(the_deadline_is_the_next_thing_to_do),
         TEST(more_filters_than_the_limit_are_refused_in_words),
         TEST(a_source_time_ahead_of_our_clock_is_flagged),
         TEST(a_hub_that_cannot_be_made_leaves_nothing_behind),

@@ -234,6 +234,78 @@ static void a_value_for_which_there_is_no_slot_is_passed_on_and_refused_in_words
     assert_int_equal(count(w->broker.notices, "no last value"), 1);
 }
 
+static void what_was_not_announced_ends_the_session_in_words(void **state)
+{
+    struct world *w = *state;
+    struct app *bad = &w->apps[BAD];
+    static const uint8_t no_body[] = {0xff};
+    struct batch_head later = good_head, stranger = good_head;
+    later.link = 2;
+    stranger.publisher = 9;
+    const struct {
+        const struct batch_head *head;
+        struct record record;
+        const char *words;
+    } sins[] = {
+        {&stranger, {.topic = 1, .seq = 1}, "records of a publisher that was not announced: 9"},
+        {&later, {.topic = 1, .seq = 1}, "records of a birth or link that is still to come: link 2"},
+        {&good_head, {.topic = 2, .seq = 1}, "a record of a topic id that was not announced: 2"},
+        {&good_head,
+         {.topic = 1, .seq = 1, .body = no_body, .body_len = sizeof no_body},
+         "a record whose body cannot be read, topic id 1"},
+        {&good_head,
+         {.topic = 1, .call = {.id = 1, .reply_topic = 5}},
+         "a request whose reply topic was not announced"},
+    };
+    for (size_t i = 0; i < sizeof sins / sizeof *sins; i++) {
+        struct record record = sins[i].record;
+        record.source_us = MR_NO_TIME;
+        peer_open(w, bad, "bad", 20 + i, 1);
+        later.birth = 20 + i;
+        name(bad, 1, "demo/x");
+        put(bad, sins[i].head, &record);
+        const char *told = app_told(bad);
+        assert_non_null(strstr(told, "over: protocol broken: "));
+        assert_non_null(strstr(told, sins[i].words));
+    }
+}
+
+static void a_copy_of_a_machine_is_told_what_it_is(void **state)
+{
+    struct world *w = *state;
+    struct app *copy = &w->apps[2];
+    peer_open(w, copy, "bad", 10, 1);
+    assert_non_null(strstr(app_told(copy), "over: the same birth and link number came before: is this machine a copy"));
+    assert_non_null(strstr(w->broker.notices, "'bad' came twice with one link number"));
+    assert_true(session_is_up(w->apps[BAD].session));
+}
+
+static void a_key_that_belongs_to_another_name_is_refused_in_words(void **state)
+{
+    struct world *w = *state;
+    struct app *other = &w->apps[2];
+    peer_open_as(w, other, "third", "someone", 10, 1);
+    assert_non_null(strstr(app_told(other), "over: this key belongs to 'third', not to 'someone': mend 'name'"));
+}
+
+static void more_connections_than_ports_are_refused_in_words(void **state)
+{
+    struct world *w = *state;
+    const struct port_peer peer = {.kind = PORT_AGENT, .identity = "x", .path = "x", .address = "x"};
+    struct err err = {{0}};
+    uint32_t port, first = 0;
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_OK);
+        first = first ? first : port;
+    }
+    assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_TOO_BIG);
+    assert_string_equal(err.text, "mr1: 8 sessions are open already, which is the limit");
+    hub_close(w->broker.hub, first);
+    hub_close(w->broker.hub, first); /* again is harmless */
+    assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_OK);
+    assert_int_equal(port, first);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
@@ -249,6 +321,10 @@ int main(void)
         TEST(a_machine_with_too_many_parts_is_told_so_and_goes_on),
         TEST(a_machine_with_too_many_tags_is_told_so_and_goes_on),
         TEST(a_value_for_which_there_is_no_slot_is_passed_on_and_refused_in_words_once),
+        TEST(what_was_not_announced_ends_the_session_in_words),
+        TEST(a_copy_of_a_machine_is_told_what_it_is),
+        TEST(a_key_that_belongs_to_another_name_is_refused_in_words),
+        TEST(more_connections_than_ports_are_refused_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

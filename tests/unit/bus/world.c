@@ -527,11 +527,17 @@ void app_open_without_path(struct world *w, struct app *app, unsigned agent, con
 
 void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link)
 {
+    peer_open_as(w, peer, identity, identity, birth, link);
+}
+
+void peer_open_as(struct world *w, struct app *peer, const char *identity, const char *name, uint64_t birth,
+                  uint32_t link)
+{
     renew(w, peer, &w->broker);
     connect_app(
         peer,
         &(struct session_hello){
-            .kind = PEER_KIND_AGENT, .name = identity, .nonce = 5, .birth = birth, .link = link, .next_seq = 1},
+            .kind = PEER_KIND_AGENT, .name = name, .nonce = 5, .birth = birth, .link = link, .next_seq = 1},
         &(struct port_peer){.kind = PORT_AGENT, .identity = identity, .path = "demo/peer", .address = identity});
 }
 

@@ -68,6 +68,8 @@ void app_open(struct world *w, struct app *app, unsigned agent, const char *name
 void app_open_without_path(struct world *w, struct app *app, unsigned agent, const char *name);
 /* An agent of whom tests say each word themselves: a bare session at the broker, kept in one of the apps' places. */
 void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link);
+void peer_open_as(struct world *w, struct app *peer, const char *identity, const char *name, uint64_t birth,
+                  uint32_t link);
 void app_close(struct app *app, bool clean);
 void app_subscribe(struct app *app, uint32_t id, const char *filter);
 void app_serve(struct app *app, uint32_t id, const char *filter);
