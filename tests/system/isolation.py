@@ -78,13 +78,14 @@ def what_was_written_meanwhile_is_the_same_everywhere_after_the_return():
 
 def what_was_missed_is_announced_before_anything_newer():
     with TwoMachines() as plant:
+        known = {name: len(reader.log) for name, reader in plant.readers.items()}
         isolate(plant)
         plant.count(2, LAST)
         bring_back(plant)
         for name, reader in plant.readers.items():
             other = OTHER[name]
             newest = reader.wait(f"^data demo/{other}/count {LAST} Good").string
-            news = reader.log[[line.startswith("state agent=1 cluster=0") for line in reader.log].index(True) - 2:]
+            news = reader.log[known[name]:]
             losses = [i for i, line in enumerate(news) if line.startswith("loss ")]
             check(losses and losses[0] < news.index(newest), "\n".join(news))
             counts = [int(news[i].split()[2]) for i in losses]
