@@ -234,8 +234,8 @@ static unsigned entries_of(const char *folder)
 {
     unsigned n = 0;
     DIR *dir = opendir(folder);
-    while (dir && readdir(dir))
-        n++;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
     if (dir)
         closedir(dir);
     return n;
@@ -249,7 +249,7 @@ static void do_probe(struct app *app, const char *a, const char *b)
     fprintf(stderr,
             "probe same_fd=%d descriptors=%u threads=%u callbacks=%u misplaced=%u sessions=%u accepted=%u answers=%u "
             "sent=%" PRIu64 " queued=%" PRIu64 " queued_max=%" PRIu64 " refused=%" PRIu64 "\n",
-            mr_fd(app->bus) == app->fd, entries_of("/proc/self/fd"), entries_of("/proc/self/task") - 2, app->callbacks,
+            mr_fd(app->bus) == app->fd, entries_of("/proc/self/fd"), entries_of("/proc/self/task"), app->callbacks,
             app->misplaced, app->sessions, app->accepted, app->answers, stats.sent, stats.queued_bytes,
             stats.queued_max, stats.refused);
 }
