@@ -1,4 +1,5 @@
 /* checker_rest.c - when nothing moves any more: do all agree on the last values, on who lives, on what is stale? */
+/* promise: value-forward, value-stale, presence */
 #include <stdlib.h>
 
 #include "checker_private.h"

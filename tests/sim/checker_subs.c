@@ -1,4 +1,5 @@
 /* checker_subs.c - walks what one subscription was given, and says where it breaks a promise. */
+/* promise: live-order, live-loss, live-no-false, value-gap-free, value-forward */
 #include <stdlib.h>
 
 #include "checker_private.h"

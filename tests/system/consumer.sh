@@ -1,5 +1,6 @@
 #!/bin/sh
 # consumer.sh - a project outside: installs the SDK somewhere, builds apps on it as its users would, and runs them.
+# promise: own-symbols
 # once: it builds for itself, with the compiler's own settings
 set -eu
 

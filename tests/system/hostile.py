@@ -59,6 +59,7 @@ class Besieged(harness.Plant):
         self.good.start().wait("AGENT-UPLINK-UP", seconds=5)
 
 
+# promise: closed
 def unknown_key():
     with Besieged() as plant:
         plant.key("agent", "stranger", "stranger.key")
@@ -67,6 +68,7 @@ def unknown_key():
         plant.server.wait("BROKER-KEY-REFUSED")
 
 
+# promise: closed
 def null_and_plain_mechanisms():
     with Besieged() as plant:
         for greeting in (NULL_GREETING, PLAIN_GREETING):
@@ -75,6 +77,7 @@ def null_and_plain_mechanisms():
             check(len(answer) <= 64 and b"READY" not in answer, f"at most a greeting comes back: {answer!r}")
 
 
+# promise: closed
 def plaintext():
     with Besieged() as plant:
         for data in (b"GET / HTTP/1.1\r\nHost: mr1\r\n\r\n", b"\x01\x00\x02\x00x", b"SSH-2.0-x\r\n", b"\0" * 100):
@@ -100,6 +103,7 @@ def silence():
             peer.close()
 
 
+# promise: bounded-memory
 def oversize_message_of_a_known_key():
     with Besieged() as plant:
         plant.admit("big", "machine", "demo/big", plant.key("agent", "big", "big.key"))
@@ -142,6 +146,7 @@ def nonsense_on_the_local_socket():
             check(knock_locally(path, data), f"the agent hangs up on {data[:12]!r}")
 
 
+# promise: bounded-memory
 def more_apps_than_allowed():
     with Besieged() as plant:
         apps = []
@@ -173,6 +178,7 @@ def more_sessions_of_a_person_than_allowed():
         agents[16].wait("AGENT-UPLINK-UP")
 
 
+# promise: closed
 def listener_that_does_not_enforce_keeps_the_broker_from_starting():
     with harness.Plant() as plant:
         plant.broker()

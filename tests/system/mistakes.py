@@ -16,6 +16,7 @@ def expect(said, *words):
         check(word in said, f"'{word}' is missing in: {said}")
 
 
+# promise: plain-refusal
 def options():
     for program in (AGENT, BROKER):
         expect(harness.run(program, "--help"), "usage:", "--config", "--check")
@@ -35,6 +36,7 @@ def check_only():
         check(not plant.socket("here").exists(), "nothing was started")
 
 
+# promise: plain-refusal
 def agent_files():
     with harness.Plant() as plant:
         plant.agent("here", "demo/here")
@@ -85,6 +87,7 @@ def directory_files():
         expect(harness.run(AGENT, "--config", config, status=1), "directory.yaml", "no broker can be trusted without")
 
 
+# promise: plain-refusal
 def broker_files():
     with harness.Plant() as plant:
         plant.broker()
@@ -102,6 +105,7 @@ def broker_files():
             expect(harness.run(BROKER, "--config", plant.write("x.yaml", good.replace(old, new)), status=1), *words)
 
 
+# promise: plain-refusal
 def registry_files():
     with harness.Plant() as plant:
         plant.broker()
@@ -119,6 +123,7 @@ def registry_files():
             expect(harness.run(BROKER, "--config", config, status=1), *words)
 
 
+# promise: key-secrecy, plain-refusal
 def keys_that_others_may_read():
     with harness.Plant() as plant:
         plant.agent("here", "demo/here")
@@ -129,6 +134,7 @@ def keys_that_others_may_read():
         expect(harness.run(BROKER, "--config", plant.folder / "broker.yaml", status=1), "broker.key", "chmod")
 
 
+# promise: plain-refusal
 def keys_of_another_kind():
     with harness.Plant() as plant:
         plant.agent("here", "demo/here")
@@ -138,6 +144,7 @@ def keys_of_another_kind():
         expect(harness.run(AGENT, "--config", plant.write("x.yaml", yaml), status=1), "is a broker's key")
 
 
+# promise: plain-refusal
 def port_in_use():
     with harness.Plant() as plant, socket.socket() as other:
         broker = plant.broker()

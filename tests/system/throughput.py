@@ -21,6 +21,7 @@ def check_memory(got):
         check(kib < MEMORY_KIB, f"{name} grew to {kib} KiB")
 
 
+# promise: live-order, live-loss, bounded-memory
 def raw_messages_arrive_in_order_or_are_announced():
     with record.Bed() as bed:
         got = bed.run("raw", 0, SECONDS)
@@ -35,6 +36,7 @@ def samples_of_a_tag_arrive_in_order_or_are_announced():
         check_memory(got)
 
 
+# promise: live-no-false
 def at_a_thousand_a_second_nothing_is_lost():
     with record.Bed() as bed:
         got = bed.run("raw", 1000, SECONDS)
@@ -42,6 +44,7 @@ def at_a_thousand_a_second_nothing_is_lost():
         check(got["received"] == got["published"] and got["losses"] == 0, f"nothing is lost: {got}")
 
 
+# promise: live-slow, live-loss
 def what_a_slow_subscriber_misses_is_announced():
     with record.Bed() as bed:
         got = bed.run("raw", 0, SECONDS, pause_us=SLOWER_US)

@@ -98,6 +98,7 @@ static void above_the_frame_limit_the_oldest_goes(void **state)
     ring_free(ring);
 }
 
+/* promise: bounded-memory */
 static void above_the_byte_limit_as_many_as_needed_go(void **state)
 {
     (void)state;

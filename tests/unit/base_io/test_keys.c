@@ -98,6 +98,7 @@ static void a_public_file_has_no_secret_and_is_not_taken_for_one_that_has(void *
     keys_free(pair);
 }
 
+/* promise: key-secrecy */
 static void a_key_that_others_can_read_is_refused_with_the_remedy(void **state)
 {
     static const mode_t modes[] = {0640, 0604, 0620, 0601, 0666};

@@ -20,6 +20,7 @@ static void expect_closed(struct zworld *world, struct zpeer *peer, enum zclient
 }
 
 /* -- ends ------------------------------------------------------------------------------------------------------------ */
+/* promise: closed */
 static void a_key_that_is_not_known_is_refused_and_named(void **state)
 {
     struct zworld *world = *state;
@@ -33,6 +34,7 @@ static void a_key_that_is_not_known_is_refused_and_named(void **state)
     assert_int_equal(world->messages, 0);
 }
 
+/* promise: closed */
 static void a_listener_with_another_key_than_the_pinned_one_is_not_trusted(void **state)
 {
     struct zworld *world = *state;

@@ -64,6 +64,7 @@ static void an_empty_message_arrives_as_one(void **state)
     zclient_free(peer.client);
 }
 
+/* promise: closed */
 static void a_peer_without_curve_is_never_heard(void **state)
 {
     struct zworld *world = *state;
@@ -128,6 +129,7 @@ static void garbage_and_silence_are_dropped_and_harm_nobody(void **state)
     close(silent);
 }
 
+/* promise: closed */
 static void without_a_handler_or_a_domain_nothing_listens(void **state)
 {
     struct zworld *world = *state;
@@ -270,6 +272,7 @@ static void a_blob_is_sent_without_a_copy_and_let_go(void **state)
     zclient_free(peer.client);
 }
 
+/* promise: live-slow */
 static void a_peer_that_does_not_read_is_refused_more_and_others_are_not(void **state)
 {
     struct zworld *world = *state;
@@ -369,6 +372,7 @@ static void expect_refused(struct zworld *world, const char *address, enum mr_rc
         fail_msg("'%s' does not say '%s'", err.text, words);
 }
 
+/* promise: plain-refusal */
 static void an_address_that_cannot_be_listened_on_is_refused_with_the_remedy(void **state)
 {
     struct zworld *world = *state;

@@ -30,6 +30,7 @@ static int close_world(void **state)
     return 0;
 }
 
+/* promise: live-order */
 static void what_one_app_writes_the_other_gets_in_order(void **state)
 {
     struct world *w = *state;
@@ -56,6 +57,7 @@ static void an_app_gets_what_it_publishes_itself(void **state)
     assert_string_equal(app_told(a), "m1 born\nm1/a born\ndemo/m1/x=4 by m1/a\n");
 }
 
+/* promise: value-gap-free */
 static void a_kept_value_comes_first_with_its_unit_then_live(void **state)
 {
     struct world *w = *state;
@@ -97,6 +99,7 @@ static void backfill_is_never_a_last_value(void **state)
     assert_non_null(strstr(app_told(b), "demo/m1/x=5 by m1/a snapshot\nsnapshot end 1\n"));
 }
 
+/* promise: value-stale */
 static void values_of_an_app_that_ended_are_stale(void **state)
 {
     struct world *w = *state;
@@ -116,6 +119,7 @@ static void values_of_an_app_that_ended_are_stale(void **state)
     assert_string_equal(app_told(b), "demo/m1/x=6 by m1/a\n");
 }
 
+/* promise: presence */
 static void two_sessions_of_one_app_name_live_until_the_last_ends(void **state)
 {
     struct world *w = *state;
@@ -230,6 +234,7 @@ static void an_app_opens_topics_and_does_not_announce_them(void **state)
     assert_string_equal(app_told(a), "over: protocol broken: an app opens topics, it does not announce them\n");
 }
 
+/* promise: request-answer */
 static void a_request_reaches_one_responder_and_its_answer_the_requester(void **state)
 {
     struct world *w = *state;
@@ -247,6 +252,7 @@ static void a_request_reaches_one_responder_and_its_answer_the_requester(void **
     assert_string_equal(app_told(a), "");
 }
 
+/* promise: request-answer */
 static void nobody_there_is_said_at_once(void **state)
 {
     struct world *w = *state;
@@ -259,6 +265,7 @@ static void nobody_there_is_said_at_once(void **state)
     (void)w;
 }
 
+/* promise: request-answer */
 static void a_responder_that_ends_answers_no_responder_at_once(void **state)
 {
     struct world *w = *state;
@@ -274,6 +281,7 @@ static void a_responder_that_ends_answers_no_responder_at_once(void **state)
     (void)w;
 }
 
+/* promise: live-slow, live-loss, bounded-memory */
 static void a_slow_app_loses_old_records_is_told_how_many_and_gets_the_newest(void **state)
 {
     struct world *w = *state;
@@ -311,6 +319,7 @@ static void a_slow_app_loses_old_records_is_told_how_many_and_gets_the_newest(vo
     assert_int_equal(last, MANY);
 }
 
+/* promise: autonomy */
 static void the_process_itself_publishes_and_serves(void **state)
 {
     struct world *w = *state;
@@ -383,6 +392,7 @@ static void the_deadline_is_the_next_thing_to_do(void **state)
     assert_true(hub_deadline(h) > w->now_ns);
 }
 
+/* promise: bounded-memory */
 static void more_filters_than_the_limit_are_refused_in_words(void **state)
 {
     struct world *w = *state;

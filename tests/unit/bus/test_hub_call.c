@@ -76,6 +76,7 @@ static void an_agent_that_names_another_machines_inbox_loses_its_session(void **
         strstr(app_told(bad), "over: protocol broken: a request that wants its answer in an inbox that is"));
 }
 
+/* promise: request-answer */
 static void nobody_waits_longer_than_the_limit(void **state)
 {
     struct world *w = *state;
@@ -90,6 +91,7 @@ static void nobody_waits_longer_than_the_limit(void **state)
     assert_null(strstr(app_told(bad), "far too late"));
 }
 
+/* promise: bounded-memory */
 static void open_requests_are_limited_and_refused_in_words(void **state)
 {
     struct world *w = *state;

@@ -55,6 +55,7 @@ static void a_record_crosses_the_broker_with_unit_and_publisher(void **state)
     assert_true(tells(told, "demo/m1/oil/temp=48.5 by m1/a\n"));
 }
 
+/* promise: value-gap-free */
 static void a_snapshot_comes_from_the_broker_before_its_end_is_told(void **state)
 {
     struct world *w = *state;
@@ -105,6 +106,7 @@ static void an_agent_forgets_what_no_app_follows_any_more(void **state)
     assert_int_equal(stats.filters, 0);
 }
 
+/* promise: value-stale, presence */
 static void an_agent_that_stops_makes_its_values_stale_elsewhere(void **state)
 {
     struct world *w = *state;
@@ -121,6 +123,7 @@ static void an_agent_that_stops_makes_its_values_stale_elsewhere(void **state)
     assert_null(strstr(told, "loss"));
 }
 
+/* promise: live-loss, value-stale */
 static void a_link_that_breaks_is_a_loss_and_stale_until_it_is_back(void **state)
 {
     struct world *w = *state;
@@ -141,6 +144,7 @@ static void a_link_that_breaks_is_a_loss_and_stale_until_it_is_back(void **state
     assert_null(strstr(told, "loss")); /* nothing was written meanwhile */
 }
 
+/* promise: live-loss */
 static void records_written_while_the_link_was_down_are_counted_exactly(void **state)
 {
     struct world *w = *state;
@@ -163,6 +167,7 @@ static void records_written_while_the_link_was_down_are_counted_exactly(void **s
     assert_null(strstr(told, "demo/m1/raw"));
 }
 
+/* promise: autonomy, isolated */
 static void without_a_broker_the_machine_goes_on_and_says_since_when(void **state)
 {
     struct world *w = *state;
@@ -195,6 +200,7 @@ static void without_a_broker_the_machine_goes_on_and_says_since_when(void **stat
     assert_int_equal(stats.isolated_since_us, 0);
 }
 
+/* promise: value-stale */
 static void another_machines_values_are_stale_while_there_is_no_broker(void **state)
 {
     struct world *w = *state;
@@ -214,6 +220,7 @@ static void another_machines_values_are_stale_while_there_is_no_broker(void **st
     assert_null(strstr(told, "demo/m1/x=6 by m1/a snapshot stale"));
 }
 
+/* promise: value-forward */
 static void a_broker_that_restarts_empty_learns_all_values_again(void **state)
 {
     struct world *w = *state;
@@ -232,6 +239,7 @@ static void a_broker_that_restarts_empty_learns_all_values_again(void **state)
     assert_true(tells(app_told(b), "demo/m1/x=6 by m1/a\n"));
 }
 
+/* promise: live-order */
 static void a_subscriber_that_moves_sees_nothing_twice(void **state)
 {
     struct world *w = *state;
@@ -260,6 +268,7 @@ static void an_agent_with_an_earlier_birth_must_be_born_again(void **state)
     assert_true(stats.isolated_since_us > 0);
 }
 
+/* promise: presence */
 static void an_agent_restarted_takes_its_topics_up_again(void **state)
 {
     struct world *w = *state;
@@ -279,6 +288,7 @@ static void an_agent_restarted_takes_its_topics_up_again(void **state)
     assert_true(tells(app_told(b), "demo/m1/x=1 by m1/a\n"));
 }
 
+/* promise: presence */
 static void a_newer_session_of_one_identity_takes_the_older_ones_place(void **state)
 {
     struct world *w = *state;
@@ -300,6 +310,7 @@ static void a_newer_session_of_one_identity_takes_the_older_ones_place(void **st
     assert_false(hub_get_port(w->broker.hub, older, &port));
 }
 
+/* promise: presence */
 static void a_silent_link_is_dead_after_three_seconds(void **state)
 {
     struct world *w = *state;
@@ -325,6 +336,7 @@ static void a_quiet_link_lives_on_its_pings(void **state)
     assert_true(session_is_up(w->apps[0].session));
 }
 
+/* promise: request-answer */
 static void a_request_crosses_the_broker_and_comes_back(void **state)
 {
     struct world *w = *state;
@@ -339,6 +351,7 @@ static void a_request_crosses_the_broker_and_comes_back(void **state)
     assert_true(tells(app_told(a), "answer 9 rc 0 'olleh'\n"));
 }
 
+/* promise: request-answer */
 static void nobody_anywhere_is_said_at_once(void **state)
 {
     struct world *w = *state;
@@ -352,6 +365,7 @@ static void nobody_anywhere_is_said_at_once(void **state)
     (void)w;
 }
 
+/* promise: request-answer */
 static void a_broker_that_goes_away_ends_open_requests(void **state)
 {
     struct world *w = *state;

@@ -134,6 +134,7 @@ static void put_value(struct app *peer, uint32_t topic, uint64_t seq)
     put(peer, &good_head, &(struct record){.topic = topic, .seq = seq, .source_us = MR_NO_TIME});
 }
 
+/* promise: bounded-memory */
 static void a_full_table_of_topics_refuses_in_words_and_the_session_lives_on(void **state)
 {
     struct world *w = *state;
@@ -149,6 +150,7 @@ static void a_full_table_of_topics_refuses_in_words_and_the_session_lives_on(voi
     assert_true(session_is_up(bad->session));
 }
 
+/* promise: bounded-memory */
 static void one_machine_takes_no_more_than_its_share_of_topics_over_all_its_sessions(void **state)
 {
     struct world *w = *state;
@@ -288,6 +290,7 @@ static void a_key_that_belongs_to_another_name_is_refused_in_words(void **state)
     assert_non_null(strstr(app_told(other), "over: this key belongs to 'third', not to 'someone': mend 'name'"));
 }
 
+/* promise: bounded-memory */
 static void more_connections_than_ports_are_refused_in_words(void **state)
 {
     struct world *w = *state;

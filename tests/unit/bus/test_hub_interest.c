@@ -130,6 +130,7 @@ static void before_the_path_is_known_a_relative_filter_is_refused_as_isolated(vo
 }
 
 /* A table larger than a queue: the snapshot goes on whenever there is room, and each value comes once. */
+/* promise: value-gap-free */
 static void a_snapshot_larger_than_the_queue_comes_whole(void **state)
 {
     struct world *w = *state;

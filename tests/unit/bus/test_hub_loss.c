@@ -56,6 +56,7 @@ static void what_was_written_before_the_first_contact_is_told(void **state)
     assert_true(tells(app_told(&w->apps[1]), "loss m1 1..3 = 3\n"));
 }
 
+/* promise: live-no-false */
 static void a_first_contact_with_nothing_written_is_no_loss(void **state)
 {
     struct world *w = *state;
@@ -92,6 +93,7 @@ static void what_is_written_between_hello_and_welcome_is_told(void **state)
     assert_true(loss && record && loss < record);
 }
 
+/* promise: live-loss */
 static void an_agent_back_before_its_end_was_noticed_has_lost_its_tail(void **state)
 {
     struct world *w = *state;

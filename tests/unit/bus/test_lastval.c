@@ -77,6 +77,7 @@ static void assert_value(struct world *w, uint32_t topic, const char *text)
     assert_memory_equal(slot->body, text, slot->body_len);
 }
 
+/* promise: value-forward */
 static void only_a_higher_version_is_taken(void **state)
 {
     struct world *w = *state;
@@ -91,6 +92,7 @@ static void only_a_higher_version_is_taken(void **state)
     assert_int_equal(lastval_count(w->table), 1);
 }
 
+/* promise: value-forward */
 static void a_cleared_slot_stays_as_a_tombstone_and_does_not_come_back(void **state)
 {
     struct world *w = *state;
@@ -144,6 +146,7 @@ static void a_tombstone_makes_room_for_another_identity(void **state)
     assert_int_equal(lastval_count(w->table), SLOTS_EACH);
 }
 
+/* promise: bounded-memory */
 static void a_full_table_refuses_new_slots_and_takes_old_ones(void **state)
 {
     struct world *w = *state;
@@ -201,6 +204,7 @@ static void the_slot_shown_first_is_live_then_late_then_by_identity(void **state
 }
 
 /* Whatever order versions arrive in, and however often, two tables that saw the same end the same. */
+/* promise: value-forward */
 static void merging_is_independent_of_order_and_repetition(void **state)
 {
     struct world *w = *state;

@@ -72,6 +72,7 @@ static void a_birth_said_twice_changes_nothing(void **state)
     assert_false(presence_lives_in(w->presence, w->machine, 4, 7));
 }
 
+/* promise: presence */
 static void a_late_death_never_overrides_a_newer_link(void **state)
 {
     struct world *w = *state;
@@ -86,6 +87,7 @@ static void a_late_death_never_overrides_a_newer_link(void **state)
     assert_int_equal(life->status, 0x408F0000);
 }
 
+/* promise: presence */
 static void the_death_of_a_machine_is_final_for_its_link(void **state)
 {
     struct world *w = *state;
@@ -108,6 +110,7 @@ static void an_app_may_come_again_within_one_link(void **state)
     assert_true(presence_lives_in(w->presence, w->app, 5, 7));
 }
 
+/* promise: value-stale */
 static void what_an_earlier_life_of_an_app_wrote_is_not_fresh(void **state)
 {
     struct world *w = *state;

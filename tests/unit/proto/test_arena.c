@@ -147,6 +147,7 @@ static void out_of_memory_is_a_result(void **state)
     arena_fini(&a);
 }
 
+/* promise: bounded-memory */
 static void a_mebibyte_of_empty_submessages_is_refused_after_few_allocations(void **state)
 {
     (void)state;

@@ -360,6 +360,7 @@ static void the_densest_frames_we_write_stay_within_the_budget(void **state)
     }
 }
 
+/* promise: bounded-memory */
 static void a_frame_that_would_take_more_than_its_budget_is_refused(void **state)
 {
     (void)state;

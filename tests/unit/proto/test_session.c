@@ -210,6 +210,7 @@ static void names_go_before_the_records_that_use_them(void **state)
     pair_stop(&p);
 }
 
+/* promise: live-loss */
 static void losses_and_snapshot_ends_keep_their_place_between_records(void **state)
 {
     (void)state;
@@ -486,6 +487,7 @@ static void a_configuration_below_the_least_is_refused(void **state)
     session_free(NULL);
 }
 
+/* promise: live-loss, bounded-memory */
 static void a_full_live_lane_drops_its_oldest_and_says_so(void **state)
 {
     (void)state;
@@ -595,6 +597,7 @@ static void *counting_resize(void *ptr, size_t size)
     return moved;
 }
 
+/* promise: bounded-memory */
 static void an_idle_session_is_small_also_after_a_busy_time(void **state)
 {
     (void)state;

@@ -433,6 +433,7 @@ static uint64_t live(uint64_t seed, uint64_t *ret_dropped)
     return digest;
 }
 
+/* promise: live-order, live-loss, live-no-false */
 static void what_always_holds(void **state)
 {
     (void)state;

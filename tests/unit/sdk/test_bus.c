@@ -175,6 +175,7 @@ static void misuse(void *user, const struct mr_state *state)
     assert_int_equal(mr_publish(w->bus, "a", "x", 1), MR_OK);
 }
 
+/* promise: callbacks-inside */
 static void calls_that_wait_are_misuse_in_callbacks(void **unused)
 {
     struct world *w = world_new(NULL);

@@ -144,6 +144,7 @@ static void an_allocator_is_the_whole_librarys(void **unused)
     mr_close(bus, 0);
 }
 
+/* promise: bounded-memory */
 static void a_handle_never_holds_more_than_it_may(void **unused)
 {
     const struct mr_options opt = {

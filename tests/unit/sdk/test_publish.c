@@ -18,6 +18,7 @@ static enum mr_rc say(struct world *w, const char *topic, const char *text)
     return mr_publish(w->bus, topic, text, strlen(text));
 }
 
+/* promise: live-order */
 static void records_wait_for_the_agent_and_keep_their_order(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -164,6 +165,7 @@ static struct mr_pub pub_of(const char *topic, struct told *told)
     return pub;
 }
 
+/* promise: acks-named */
 static void an_ack_comes_once_and_says_how_it_went(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -213,6 +215,7 @@ static void acks_of_a_burst_share_one_question(void **unused)
     world_free(w);
 }
 
+/* promise: acks-named */
 static void publish_wait_tells_the_outcome(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -301,6 +304,7 @@ static void arguments_out_of_range_are_refused(void **unused)
     world_free(w);
 }
 
+/* promise: bounded-memory */
 static void ten_thousand_topics_are_published_in_bounded_memory(void **unused)
 {
     struct world *w = world_new(NULL);

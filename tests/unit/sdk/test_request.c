@@ -41,6 +41,7 @@ static void nobody(struct wire_agent *a, const struct wire_record *request)
     wire_answer(a, request->call_id, MR_NO_RESPONDER, "");
 }
 
+/* promise: request-answer */
 static void an_answer_comes_once(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -60,6 +61,7 @@ static void an_answer_comes_once(void **unused)
     world_free(w);
 }
 
+/* promise: request-answer */
 static void nobody_there_is_told_at_once_with_the_reason(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -84,6 +86,7 @@ static void a_waited_answer_belongs_to_the_caller(void **unused)
     world_free(w);
 }
 
+/* promise: request-answer */
 static void its_own_time_ends_a_request(void **unused)
 {
     struct world *w = world_new(NULL);

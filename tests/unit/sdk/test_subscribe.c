@@ -46,6 +46,7 @@ static void up(struct world *w)
     wire_publishers(&w->agent);
 }
 
+/* promise: value-gap-free */
 static void last_values_come_first_then_their_end_then_live(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -63,6 +64,7 @@ static void last_values_come_first_then_their_end_then_live(void **unused)
     world_free(w);
 }
 
+/* promise: value-forward */
 static void a_slot_never_goes_backwards(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -102,6 +104,7 @@ static void the_same_version_passes_when_its_staleness_changes(void **unused)
     world_free(w);
 }
 
+/* promise: value-stale */
 static void a_stale_value_has_the_status_its_dead_publisher_left(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -129,6 +132,7 @@ static void a_stale_value_has_the_status_its_dead_publisher_left(void **unused)
     world_free(w);
 }
 
+/* promise: presence */
 static void births_and_deaths_come_to_those_who_hold_a_value_and_once(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -239,6 +243,7 @@ static void options_choose_what_comes(void **unused)
     world_free(w);
 }
 
+/* promise: live-loss */
 static void losses_on_the_way_stand_in_their_place(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -272,6 +277,7 @@ static unsigned overfill(struct world *w, unsigned topics)
     return 1000;
 }
 
+/* promise: live-loss */
 static void a_full_ring_drops_the_oldest_and_counts_exactly(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -342,6 +348,7 @@ static void a_subscription_to_be_cut_off_ends_where_it_was_full(void **unused)
     world_free(w);
 }
 
+/* promise: bounded-memory */
 static void the_handles_memory_bounds_all_rings_together(void **unused)
 {
     const struct mr_options small = {.size = sizeof small, .max_bytes = 1024 * 1024};

@@ -110,6 +110,7 @@ static void other_threads_write_with_polling(void **unused)
     write_from_many_threads(200);
 }
 
+/* promise: callbacks-inside */
 static void after_thread_other_calls_are_misuse_elsewhere(void **unused)
 {
     struct socket_agent agent;
@@ -202,6 +203,7 @@ static int write_under_filter(const char *socket_path)
     return 1;
 }
 
+/* promise: rt-writes */
 static void with_polling_a_write_makes_no_system_call(void **unused)
 {
     struct socket_agent agent;
@@ -222,6 +224,7 @@ static void with_polling_a_write_makes_no_system_call(void **unused)
 }
 
 /* -- one descriptor for life -- */
+/* promise: one-descriptor */
 static void a_hundred_agents_come_and_go_behind_one_descriptor(void **unused)
 {
     struct socket_agent agent;
