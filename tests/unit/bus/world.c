@@ -1,4 +1,4 @@
-/* world.c - the pipes, the clock and the apps of world.h. */
+/* world.c - the hubs, the pipes and the clock of world.h. */
 #include "world.h"
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include "base/blob.h"
 #include "proto/limits.h"
 
-enum { QUEUE_BYTES = 256 * 1024, PUMP_ROUNDS = 10000 };
+enum { PUMP_ROUNDS = 10000 };
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -23,10 +23,14 @@ static int64_t mono_ns(void *user)
     return ((struct world *)user)->now_ns;
 }
 
+int64_t world_utc_us(const struct world *w)
+{
+    return w->utc_us + w->now_ns / 1000;
+}
+
 static int64_t real_us(void *user)
 {
-    const struct world *w = user;
-    return w->utc_us + w->now_ns / 1000;
+    return world_utc_us(user);
 }
 
 /* -- stations -- */
@@ -87,7 +91,7 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
                                   .max_filters_per_port = 8,
                                   .max_topics = w->max_topics,
                                   .max_slots = w->max_slots,
-                                  .max_queued_bytes = QUEUE_BYTES,
+                                  .max_queued_bytes = WORLD_QUEUE_BYTES,
                                   .clock = &w->clock,
                                   .rand = &w->rand.source,
                                   .rights = w->rights,
@@ -255,8 +259,7 @@ void world_pass(struct world *w, int64_t ms)
     }
 }
 
-/* Did it go well? It must, unless the test lets allocations fail. */
-static bool expect(const struct world *w, enum mr_rc rc)
+bool world_expect(const struct world *w, enum mr_rc rc)
 {
     if (!w->may_fail)
         assert_int_equal(rc, MR_OK);
@@ -272,8 +275,8 @@ void world_connect(struct world *w, unsigned agent)
     snprintf(name, sizeof name, "m%u", agent + 1);
     snprintf(path, sizeof path, "demo/%s", name);
     const struct port_peer peer = {.kind = PORT_AGENT, .identity = name, .path = path, .address = name};
-    u->is_up = expect(w, hub_accept(w->broker.hub, &peer, &u->at_broker, &err));
-    if (u->is_up && !expect(w, hub_connect(w->agents[agent].hub, "mr1", &u->at_agent, &err))) {
+    u->is_up = world_expect(w, hub_accept(w->broker.hub, &peer, &u->at_broker, &err));
+    if (u->is_up && !world_expect(w, hub_connect(w->agents[agent].hub, "mr1", &u->at_agent, &err))) {
         u->is_up = false;
         hub_close(w->broker.hub, u->at_broker);
     }
@@ -311,322 +314,4 @@ void world_new_agent(struct world *w, unsigned agent, uint64_t birth)
     hub_free(s->hub);
     snprintf(name, sizeof name, "m%u", agent + 1);
     open_station(w, s, HUB_AGENT, name, birth);
-}
-
-/* -- what apps are told -- */
-static void say(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct app *app, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    (void)expect(app->world, buf_append(&app->log, line, (size_t)n));
-    (void)expect(app->world, buf_append_u8(&app->log, '\n'));
-}
-
-static void on_welcome(void *user, const struct session_welcome *welcome)
-{
-    struct app *app = user;
-    app->inbox = welcome->inbox;
-}
-
-static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry_ms)
-{
-    (void)rc;
-    (void)retry_ms;
-    say(user, "over: %s", reason);
-}
-
-static void on_state(void *user, const struct session_state *state)
-{
-    say(user, state->cluster_up ? "with broker" : "isolated");
-}
-
-static void on_topic(void *user, const struct session_topic *topic)
-{
-    struct app *app = user;
-    assert_true(topic->id < sizeof app->topics / sizeof app->topics[0]);
-    snprintf(app->topics[topic->id], sizeof app->topics[0], "%s", topic->text);
-}
-
-static void on_publisher(void *user, const struct session_publisher *publisher)
-{
-    struct app *app = user;
-    assert_true(publisher->id < sizeof app->publishers / sizeof app->publishers[0]);
-    snprintf(app->publishers[publisher->id], sizeof app->publishers[0], "%s%s%s", publisher->identity,
-             *publisher->part ? "/" : "", publisher->part);
-}
-
-static void on_opened(void *user, const struct session_opened *opened)
-{
-    struct app *app = user;
-    app->opened[opened->cookie] = opened->id;
-    app->open_rc[opened->cookie] = opened->rc;
-    if (opened->rc)
-        say(app, "not opened %u: %s", opened->cookie, opened->reason);
-}
-
-static void on_birth(void *user, const struct session_birth *birth)
-{
-    struct app *app = user;
-    if (birth->n_tags == 0)
-        say(app, "%s born", app->publishers[birth->publisher]);
-    for (size_t i = 0; i < birth->n_tags; i++)
-        say(app, "%s has %s in '%s'", app->publishers[birth->publisher], app->topics[birth->tags[i].topic],
-            birth->tags[i].unit);
-}
-
-static void on_death(void *user, const struct session_death *death)
-{
-    struct app *app = user;
-    say(app, "%s dead: %s", app->publishers[death->publisher], death->reason);
-}
-
-static void on_refused(void *user, const struct session_refusal *refusal)
-{
-    say(user, "refused %u: %s", refusal->id, refusal->reason);
-}
-
-static void on_acked(void *user, uint64_t version, bool partial)
-{
-    say(user, "acked %u%s", (unsigned)version, partial ? " partial" : "");
-}
-
-static void on_snapshot_end(void *user, uint32_t interest)
-{
-    say(user, "snapshot end %u", interest);
-}
-
-static void on_loss(void *user, enum lane lane, const struct session_loss *loss)
-{
-    struct app *app = user;
-    (void)lane;
-    if (!loss->publisher)
-        say(app, "loss via %s = ?", loss->via);
-    else if (loss->count)
-        say(app, "loss %s %u..%u = %u", app->publishers[loss->publisher], (unsigned)loss->first, (unsigned)loss->last,
-            (unsigned)loss->count);
-    else
-        say(app, "loss %s = ?", app->publishers[loss->publisher]);
-}
-
-static void on_error(void *user, enum mr_rc rc, const char *reason, uint32_t topic, uint32_t retry_ms)
-{
-    (void)rc;
-    (void)topic;
-    (void)retry_ms;
-    say(user, "error: %s", reason);
-}
-
-static void say_record(struct app *app, const struct batch_head *head, const struct record *r)
-{
-    struct body body;
-    struct buf scratch;
-    char text[64] = "none";
-    buf_init(&scratch, VALUE_MAX_BYTES);
-    assert_int_equal(body_read(r->body, r->body_len, &body, &scratch), MR_OK);
-    if (body.has_value && body.value.type == MR_F64)
-        snprintf(text, sizeof text, "%g", body.value.as.f64);
-    else if (body.has_value)
-        snprintf(text, sizeof text, "'%.*s'", (int)body.value.len, (const char *)body.value.as.ptr);
-    if (r->call.id && r->call.reply_topic) {
-        say(app, "request for %s %s", app->topics[r->topic], text);
-        app->request_id = r->call.id;
-        app->request_reply = r->call.reply_topic;
-    } else if (r->call.id)
-        say(app, "answer %u rc %u %s", (unsigned)r->call.id, r->call.rc, text);
-    else
-        say(app, "%s=%s by %s%s%s%s%s", app->topics[r->topic], text, app->publishers[head->publisher],
-            r->flags & MR_FROM_SNAPSHOT ? " snapshot" : "", r->flags & MR_STALE ? " stale" : "",
-            r->flags & MR_CLEAR ? " clear" : "", r->flags & MR_FUTURE ? " future" : "");
-    buf_fini(&scratch);
-}
-
-static void on_batch(void *user, enum lane lane, struct batch_reader *batch)
-{
-    struct record record;
-    (void)lane;
-    while (batch_next(batch, &record) == MR_OK)
-        say_record(user, &batch->head, &record);
-}
-
-static const struct session_events app_events = {.on_welcome = on_welcome,
-                                                 .on_end = on_end,
-                                                 .on_state = on_state,
-                                                 .on_topic = on_topic,
-                                                 .on_publisher = on_publisher,
-                                                 .on_opened = on_opened,
-                                                 .on_birth = on_birth,
-                                                 .on_death = on_death,
-                                                 .on_interest_refused = on_refused,
-                                                 .on_interest_acked = on_acked,
-                                                 .on_snapshot_end = on_snapshot_end,
-                                                 .on_loss = on_loss,
-                                                 .on_batch = on_batch,
-                                                 .on_error = on_error};
-
-const char *app_told(struct app *app)
-{
-    static char text[2 * 1024 * 1024];
-    size_t n = app->log.len < sizeof text ? app->log.len : sizeof text - 1;
-    if (n)
-        memcpy(text, app->log.data, n);
-    text[n] = '\0';
-    buf_clear(&app->log);
-    return text;
-}
-
-/* -- apps -- */
-static void connect_app(struct app *app, const struct session_hello *hello, const struct port_peer *peer)
-{
-    struct err err = {{0}};
-    struct world *w = app->world;
-    buf_init(&app->log, 2 * 1024 * 1024);
-    const struct session_conf conf = {.role = SESSION_CLIENT,
-                                      .hello = *hello,
-                                      .max_queued_bytes = QUEUE_BYTES,
-                                      .rand = &w->rand.source,
-                                      .events = &app_events,
-                                      .user = app};
-    if (expect(w, session_new(&app->session, &conf, w->now_ns, &err)) &&
-        !expect(w, hub_accept(app->agent->hub, peer, &app->port, &err)))
-        app->port = 0;
-    world_pump(w);
-}
-
-static void renew(struct world *w, struct app *app, struct station *at)
-{
-    session_free(app->session);
-    buf_fini(&app->log);
-    *app = (struct app){.world = w, .agent = at};
-}
-
-static void open_app(struct world *w, struct app *app, unsigned agent, const char *name, const char *path)
-{
-    char identity[16];
-    snprintf(identity, sizeof identity, "m%u", agent + 1);
-    renew(w, app, &w->agents[agent]);
-    connect_app(app, &(struct session_hello){.kind = PEER_KIND_APP, .name = name, .nonce = 5},
-                &(struct port_peer){.kind = PORT_APP, .identity = identity, .path = path, .address = name});
-}
-
-void app_open(struct world *w, struct app *app, unsigned agent, const char *name)
-{
-    char path[32];
-    snprintf(path, sizeof path, "demo/m%u", agent + 1);
-    open_app(w, app, agent, name, path);
-}
-
-void app_open_without_path(struct world *w, struct app *app, unsigned agent, const char *name)
-{
-    open_app(w, app, agent, name, "");
-}
-
-void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t birth, uint32_t link)
-{
-    peer_open_as(w, peer, identity, identity, birth, link);
-}
-
-void peer_open_as(struct world *w, struct app *peer, const char *identity, const char *name, uint64_t birth,
-                  uint32_t link)
-{
-    renew(w, peer, &w->broker);
-    connect_app(
-        peer,
-        &(struct session_hello){
-            .kind = PEER_KIND_AGENT, .name = name, .nonce = 5, .birth = birth, .link = link, .next_seq = 1},
-        &(struct port_peer){.kind = PORT_AGENT, .identity = identity, .path = "demo/peer", .address = identity});
-}
-
-void app_close(struct app *app, bool clean)
-{
-    struct world *w = app->world;
-    if (clean && app->session) {
-        session_bye(app->session, MR_OK, "closed", 0);
-        world_pump(w);
-    }
-    if (app->port)
-        hub_close(app->agent->hub, app->port);
-    app->port = 0;
-    session_free(app->session);
-    app->session = NULL;
-    world_pump(w);
-}
-
-static void add_interest(struct app *app, uint32_t id, const char *filter, enum interest_kind kind)
-{
-    const struct session_interest entry = {.id = id, .filter = filter, .kind = kind, .group = ""};
-    if (!app->session)
-        return;
-    (void)expect(app->world, session_interest_add(app->session, &entry));
-    world_pump(app->world);
-}
-
-void app_subscribe(struct app *app, uint32_t id, const char *filter)
-{
-    add_interest(app, id, filter, INTEREST_SUBSCRIBE);
-}
-
-void app_serve(struct app *app, uint32_t id, const char *filter)
-{
-    add_interest(app, id, filter, INTEREST_SERVE);
-}
-
-void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit)
-{
-    const struct session_tag tag = {.type = MR_F64, .unit = unit ? unit : "", .description = "", .low = 0, .high = 100};
-    const struct session_open open = {.cookie = cookie, .topic = topic, .tag = unit ? &tag : NULL};
-    if (!app->session)
-        return;
-    (void)expect(app->world, session_open_topic(app->session, &open));
-    world_pump(app->world);
-    if (app->opened[cookie])
-        snprintf(app->topics[app->opened[cookie]], sizeof app->topics[0], "%s",
-                 names_topic_text(hub_names(app->agent->hub), app->opened[cookie]));
-}
-
-static void put(struct app *app, enum lane lane, struct record *record, const struct mr_value *value)
-{
-    uint8_t body[256];
-    const struct batch_head head = {.base_us = real_us(app->world), .broker_us = MR_NO_TIME};
-    record->body = body;
-    record->body_len = (uint32_t)body_write(body, 0, value);
-    if (app->session && record->topic)
-        (void)expect(app->world, session_put(app->session, lane, &head, record));
-}
-
-void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags)
-{
-    static uint64_t seq; /* an app's own numbers mean nothing to its agent, they only must rise */
-    const struct mr_value v = mr_f64(value);
-    struct record record = {
-        .topic = app->opened[cookie], .flags = flags, .seq = ++seq, .source_us = real_us(app->world)};
-    put(app, LANE_LIVE, &record, &v);
-}
-
-static struct mr_value text_value(const char *text)
-{
-    return (struct mr_value){.type = MR_BYTES, .len = (uint32_t)strlen(text), .as.ptr = text};
-}
-
-void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text)
-{
-    const struct mr_value v = text_value(text);
-    struct record record = {.topic = app->opened[cookie],
-                            .source_us = MR_NO_TIME,
-                            .call = {.id = id, .reply_topic = app->inbox, .wait_ms = 1000}};
-    put(app, LANE_COMMAND, &record, &v);
-    world_pump(app->world);
-}
-
-void app_answer(struct app *app, const char *text)
-{
-    const struct mr_value v = text_value(text);
-    struct record record = {
-        .topic = app->request_reply, .source_us = MR_NO_TIME, .call = {.id = app->request_id, .reason = ""}};
-    put(app, LANE_COMMAND, &record, &v);
-    world_pump(app->world);
 }

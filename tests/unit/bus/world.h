@@ -7,7 +7,7 @@
 #include "bus/hub.h"
 #include "proto/session.h"
 
-enum { WORLD_APPS = 4, WORLD_AGENTS = 3 };
+enum { WORLD_APPS = 4, WORLD_AGENTS = 3, WORLD_QUEUE_BYTES = 256 * 1024 };
 
 /* A station with its notices, as lines of text. */
 struct station {
@@ -56,6 +56,8 @@ struct world {
 void world_open(struct world *w, unsigned n_agents); /* agents m1, m2, … at demo/m1 …, not connected */
 void world_open_with(struct world *w, unsigned n_agents, const struct rights_rule *rules, size_t n_rules);
 void world_close(struct world *w);
+bool world_expect(const struct world *w, enum mr_rc rc); /* did it go well? It must, unless allocations may fail */
+int64_t world_utc_us(const struct world *w);
 void world_pump(struct world *w);             /* moves frames until nothing moves any more */
 void world_pass(struct world *w, int64_t ms); /* lets time pass in steps of 10 ms, pumping */
 
