@@ -7,6 +7,7 @@
  * a window each, and finds room. So a peer that was off its processor for a moment costs nobody a record. One that does not
  * catch up in that time is slow, and slows nobody any more: its queue overflows for itself alone, and says so. */
 #include "bus/hub_private.h"
+#include "proto/limits.h"
 
 enum { PRESSURE_MAX_MS = 250, PRESS_SHARE = 2, CALM_SHARE = 4, EMPTY_SHARE = 16 }; /* shares of the whole queue */
 
@@ -33,6 +34,22 @@ static void stop_pressing(struct port *p, enum pressure after)
     p->pressure = after;
     list_remove(&p->in_pressing);
     release_all(p->hub);
+}
+
+/* All apps feed the uplink: what they have in flight together must find room in the half that is left when it presses,
+ * each overdrawn by a frame. */
+void hub_share_windows(struct hub *h)
+{
+    uint32_t apps = 0;
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        apps += h->ports[i] && h->ports[i]->kind == PORT_APP;
+    size_t share = apps ? h->max_queued_bytes / CALM_SHARE / apps : 0;
+    uint32_t window = share < CREDIT_MAX_BYTES ? (uint32_t)share : CREDIT_MAX_BYTES;
+    if (window < CREDIT_START_BYTES)
+        window = CREDIT_START_BYTES;
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        if (h->ports[i] && h->ports[i]->kind == PORT_APP)
+            session_limit_live(h->ports[i]->session, window);
 }
 
 void hub_feel(struct port *p, struct port *from)

@@ -285,6 +285,7 @@ void hub_pressure_took(struct port *p);           /* a frame left p's queue */
 void hub_pressure_leave(struct port *p);          /* it is about to be freed */
 void hub_pressure_tick(struct hub *h, int64_t now_ns);
 int64_t hub_pressure_deadline(const struct hub *h); /* of the next tick; INT64_MAX: none */
+void hub_share_windows(struct hub *h);              /* an app came or went */
 
 /* hub_hello.c */
 void hub_on_hello(void *user, const struct session_hello *hello);

@@ -195,6 +195,8 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
         return rc;
     }
     h->ports[number] = p;
+    if (p->kind == PORT_APP)
+        hub_share_windows(h);
     h->n_ports++;
     hub_mark(p);
     *ret = p;
@@ -231,6 +233,8 @@ void hub_close(struct hub *h, uint32_t port)
     hub_read_clock(h);
     p->is_over = true;
     h->ports[port] = NULL;
+    if (p->kind == PORT_APP)
+        hub_share_windows(h);
     alarms_set(&h->alarms, port, INT64_MAX);
     h->n_ports--;
     route_remove_port(h->route, port);

@@ -314,11 +314,19 @@ bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns
     w->consumed += cost;
     if (w->is_held || w->consumed + w->bytes < w->granted + w->bytes / 2)
         return false;
-    if (now_ns - w->granted_ns < LANES_GROW_MS * MS && w->bytes < w->max)
-        w->bytes *= 2;
+    if (now_ns - w->granted_ns < LANES_GROW_MS * MS)
+        w->bytes = w->bytes < w->max / 2 ? w->bytes * 2 : w->max;
     w->granted = w->consumed + w->bytes;
     w->granted_ns = now_ns;
     return true;
+}
+
+void lanes_limit(struct lanes *l, enum lane lane, uint32_t max_bytes)
+{
+    struct lane_window *w = &l->window[lane];
+
+    w->max = max_bytes;
+    w->bytes = w->bytes < max_bytes ? w->bytes : max_bytes;
 }
 
 bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns)

@@ -126,6 +126,8 @@ MUST enum mr_rc lanes_received(struct lanes *l, enum lane lane, size_t cost);
 /* It was dealt with. True: tell the peer lanes_grant(). */
 bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns);
 uint64_t lanes_grant(const struct lanes *l, enum lane lane); /* cumulative */
+/* How far the window may grow; one that is larger shrinks as it is used. */
+void lanes_limit(struct lanes *l, enum lane lane, uint32_t max_bytes);
 /* While held, what is consumed is counted and not granted. True, when let go: tell the peer lanes_grant(). */
 bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns);
 #endif

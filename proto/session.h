@@ -163,6 +163,8 @@ bool session_is_up(const struct session *s);       /* Welcome said or heard, not
 bool session_is_over(const struct session *s);
 size_t session_queued_bytes(const struct session *s);         /* outbound, all lanes */
 size_t session_room(const struct session *s, enum lane lane); /* bytes the lane takes before it drops or refuses */
+void session_limit_live(struct session *s,
+                        uint32_t max_bytes);             /* the peer's credit on the live lane grows to this at most */
 void session_hold_live(struct session *s, bool is_held); /* while held, the peer gets no new credit on the live lane */
 
 /* -- handshake -- */

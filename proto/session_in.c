@@ -413,6 +413,11 @@ void session_read(struct session *s, const struct frame_head *head, const uint8_
         s->express.credits |= 1U << head->lane;
 }
 
+void session_limit_live(struct session *s, uint32_t max_bytes)
+{
+    lanes_limit(&s->lanes, LANE_LIVE, max_bytes);
+}
+
 void session_hold_live(struct session *s, bool is_held)
 {
     if (lanes_hold(&s->lanes, LANE_LIVE, is_held, s->now_ns))

@@ -89,6 +89,7 @@ static int received(struct scene *s)
     return n;
 }
 
+/* promise: live-no-false */
 static void who_stops_for_a_moment_loses_nothing(void **state)
 {
     struct scene *s = *state;
@@ -101,6 +102,7 @@ static void who_stops_for_a_moment_loses_nothing(void **state)
     assert_int_equal(received(s), s->written);
 }
 
+/* promise: live-slow */
 static void who_does_not_catch_up_slows_the_writer_no_longer(void **state)
 {
     struct scene *s = *state;

@@ -323,6 +323,21 @@ static void credit_comes_back_in_steps_of_half_a_window(void **state)
     assert_int_equal(lanes_grant(&l, LANE_LIVE), CREDIT_START_BYTES + CREDIT_START_BYTES / 2);
 }
 
+static void a_window_grows_to_its_limit_and_shrinks_to_a_lower_one(void **state)
+{
+    struct lanes l;
+    (void)state;
+    lanes_init(&l, 1 << 20);
+    lanes_open_windows(&l, 0);
+    lanes_limit(&l, LANE_LIVE, CREDIT_START_BYTES + 1000);
+    assert_true(lanes_consumed(&l, LANE_LIVE, CREDIT_START_BYTES, 0));
+    assert_int_equal(l.window[LANE_LIVE].bytes, CREDIT_START_BYTES + 1000);
+    lanes_limit(&l, LANE_LIVE, CREDIT_START_BYTES);
+    assert_int_equal(l.window[LANE_LIVE].bytes, CREDIT_START_BYTES);
+    assert_int_equal(lanes_grant(&l, LANE_LIVE), 2 * CREDIT_START_BYTES + 1000); /* what was granted stays */
+    lanes_fini(&l);
+}
+
 static void a_lane_that_is_held_gets_its_credit_when_it_is_let_go(void **state)
 {
     struct lanes l;
@@ -446,6 +461,7 @@ int main(void)
         cmocka_unit_test(marks_are_bounded),
         cmocka_unit_test(a_peer_may_use_what_it_was_granted_and_one_frame_more_at_most),
         cmocka_unit_test(credit_comes_back_in_steps_of_half_a_window),
+        cmocka_unit_test(a_window_grows_to_its_limit_and_shrinks_to_a_lower_one),
         cmocka_unit_test(a_lane_that_is_held_gets_its_credit_when_it_is_let_go),
         cmocka_unit_test(a_window_used_fast_doubles_up_to_its_limit),
         cmocka_unit_test(two_sides_never_break_the_rule),
