@@ -127,10 +127,12 @@ static enum mr_rc publish(struct publisher *p)
 /* One message; waits while there is no room for it. */
 static void publish_surely(struct publisher *p)
 {
-    enum mr_rc rc;
-    int64_t until = mono_ns() + TAKE_ANYWAY_MS * NS_PER_MS;
-    while ((rc = publish(p)) == MR_WOULD_BLOCK && mono_ns() < until) {
+    enum mr_rc rc = publish(p);
+    for (int64_t until = 0; rc == MR_WOULD_BLOCK; rc = publish(p)) {
         p->blocked++;
+        until = until ? until : mono_ns() + TAKE_ANYWAY_MS * NS_PER_MS;
+        if (mono_ns() >= until)
+            break;
         dispatch(p->bus, until);
     }
     if (rc)
