@@ -181,7 +181,7 @@ def main():
     if "MILLRACE_IN_CHROOT" in os.environ:
         print("a container engine needs a root of its own")
         sys.exit(sandbox.SKIPPED)
-    sandbox.need_root("docker-compose", "ip", "mmdebstrap", "podman", "runc", "unshare")
+    sandbox.begin("docker-compose", "ip", "mmdebstrap", "podman", "runc", "unshare")
     if sandbox.is_inside():
         test()
         return

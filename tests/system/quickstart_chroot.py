@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """On a clean Debian, deploy/quickstart shows this machine's values twice and leaves nothing behind; tests/run is green."""
-# timeout: 900
+# timeout: 3600
 # once: it builds for itself
 import os
 import pathlib
@@ -163,15 +163,16 @@ def test():
     twice("quickstart", quickstart)
     refuse_port_in_use()
     expect_same(before, listing(*NO_PACKAGES), "quickstart")
-    suite = "./tests/run" if os.environ.get("MILLRACE_LONG") else "./tests/run --quick"
-    twice(suite, lambda is_offline: run(suite, is_offline, **{IN_CHROOT: "1"}))
+    twice("tests/run", lambda is_offline: run("./tests/run --quick", is_offline, **{IN_CHROOT: "1"}))
+    if os.environ.get("MILLRACE_LONG"):
+        run("./tests/run", True, **{IN_CHROOT: "1"})
 
 
 def main():
     if IN_CHROOT in os.environ:
         print("this is the suite in the chroot")
         sys.exit(sandbox.SKIPPED)
-    sandbox.need_root("git", "ip", "mmdebstrap", "unshare")
+    sandbox.begin("git", "ip", "mmdebstrap", "unshare")
     if sandbox.is_inside():
         test()
         return

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -9,8 +10,9 @@ SKIPPED = 77
 INSIDE = "MILLRACE_SANDBOX"
 
 
-def need_root(*tools):
+def begin(*tools):
     """Ends the test when it cannot run: skipped without root, failed with root but without the tools."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # and so clean up
     if os.geteuid() != 0:
         print("needs root for namespaces, mounts and package installation")
         sys.exit(SKIPPED)
