@@ -81,11 +81,26 @@ void subs_end(struct mr_bus *b)
         if (s->state != SUB_IN_FORCE)
             continue;
         s->state = SUB_ASKED;
+        if (!s->is_gap_open)
+            sub_tell_loss(s, NULL, 0, MR_LINK);
         s->is_gap_open = true;
-        sub_tell_loss(s, NULL, 0, MR_LINK);
     }
 }
 
+static void come_into_force(struct mr_sub *s)
+{
+    s->state = SUB_IN_FORCE;
+    s->was_in_force = true;
+}
+
+static void close_gap(struct mr_sub *s)
+{
+    if (s->is_gap_open)
+        sub_tell_loss(s, NULL, 0, MR_LINK);
+    s->is_gap_open = false;
+}
+
+/* An acknowledgement overtakes what is queued from before; where a snapshot is due, its end tells in place. */
 void subs_on_acked(void *user, uint64_t version, bool partial)
 {
     struct mr_bus *b = user;
@@ -96,11 +111,9 @@ void subs_on_acked(void *user, uint64_t version, bool partial)
         struct mr_sub *s = container_of(at, struct mr_sub, in_bus);
         if (s->state != SUB_ASKED || !s->version || s->version > version)
             continue;
-        s->state = SUB_IN_FORCE;
-        s->was_in_force = true;
-        if (s->is_gap_open)
-            sub_tell_loss(s, NULL, 0, MR_LINK);
-        s->is_gap_open = false;
+        come_into_force(s);
+        if (s->no_snapshot)
+            close_gap(s);
     }
 }
 
@@ -133,6 +146,9 @@ void subs_on_snapshot_end(void *user, uint32_t interest)
     struct mr_sub *s = find(user, interest);
     if (!s)
         return;
+    if (s->state == SUB_ASKED) /* the acknowledgement waits for other entries too */
+        come_into_force(s);
+    close_gap(s);
     sub_tell_end(s);
     if (s->snapshot_only)
         sub_finish(s, 0, "all last values have been given");

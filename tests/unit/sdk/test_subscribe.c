@@ -174,7 +174,25 @@ static void a_lost_agent_opens_a_gap_makes_stale_and_the_new_one_closes_it(void 
     snapshot(w, "a/#", "a/x", 6, 2, 0);
     end(w, "a/#");
     world_settle(w);
-    assert_string_equal(log.text, "LOSS 0 of anyone, cause 2\na/x=2 snapshot\nEND a/#\n");
+    assert_string_equal(log.text, "a/x=2 snapshot\nLOSS 0 of anyone, cause 2\nEND a/#\n");
+    world_free(w);
+}
+
+/* A further subscription can hold back the acknowledgement of all. */
+static void a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came(void **unused)
+{
+    struct world *w = world_new(NULL);
+    struct seen_log log = {.n = 0};
+    (void)unused;
+    up(w);
+    w->agent.is_mute = true;
+    subscribe(w, "a/#", NULL, &log);
+    world_settle(w);
+    end(w, "a/#");
+    const struct session_loss loss = {.count = 3, .cause = MR_SLOW_READER};
+    assert_int_equal(session_loss(w->agent.session, LANE_LIVE, &loss), MR_OK);
+    world_settle(w);
+    assert_string_equal(log.text, "END a/#\nLOSS 3 of anyone, cause 1\n");
     world_free(w);
 }
 
@@ -606,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_stale_value_has_the_status_its_dead_publisher_left),
         cmocka_unit_test(births_and_deaths_come_to_those_who_hold_a_value_and_once),
         cmocka_unit_test(a_lost_agent_opens_a_gap_makes_stale_and_the_new_one_closes_it),
+        cmocka_unit_test(a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came),
         cmocka_unit_test(a_snapshot_answers_only_the_entry_that_asked),
         cmocka_unit_test(removals_of_what_was_never_seen_are_silent),
         cmocka_unit_test(options_choose_what_comes),
