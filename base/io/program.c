@@ -96,3 +96,11 @@ enum mr_rc program_prepare(enum log_level level, enum log_format format, int cpu
     }
     return pin(cpu, err);
 }
+
+int program_end(const struct program *program, enum mr_rc rc, const struct err *err)
+{
+    if (rc)
+        fprintf(stderr, "%s: %s\n", program->name, err->text);
+    log_flush();
+    return rc ? 1 : 0;
+}

@@ -28,6 +28,9 @@ bool program_begin(const struct program *program, int argc, char **argv, struct 
  * this thread to the CPU when it is not -1, and starts the log. MR_MISUSE: the kernel gives no randomness; MR_INVALID. */
 MUST enum mr_rc program_prepare(enum log_level level, enum log_format format, int cpu, struct err *err);
 
+/* For main() to return: 0, or 1 after the reason is on stderr. The log is flushed. */
+int program_end(const struct program *program, enum mr_rc rc, const struct err *err);
+
 /* The version, "0.1.0". */
 const char *program_version(void);
 #endif
