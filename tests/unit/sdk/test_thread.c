@@ -78,7 +78,7 @@ static void write_from_many_threads(uint32_t rt_poll_us)
 {
     struct socket_agent agent;
     struct writer writers[WRITERS];
-    char topic[8];
+    char topic[16];
     socket_agent_init(&agent);
     socket_agent_start(&agent);
     struct mr_bus *bus = open_at(&agent, rt_poll_us);
