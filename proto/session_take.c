@@ -53,13 +53,21 @@ static struct blob *take_express(struct session *s)
     return x->credits ? credit_frame(s, &payload) : NULL;
 }
 
+/* Live records, or the word that some are lost, for which there is no credit any more: the peer must not take the end for a
+ * clean one. */
+static bool leaves_something_unsaid(const struct session *s)
+{
+    return s->lanes.queue[LANE_LIVE].count || !losses_is_told(&s->losses);
+}
+
 static struct blob *take_bye(struct session *s)
 {
-    struct control_bye bye = {s->end_rc, s->end_reason, s->end_retry_ms};
     struct buf payload;
 
     if (!s->express.bye)
         return NULL;
+    enum mr_rc rc = s->end_rc == MR_OK && leaves_something_unsaid(s) ? MR_UNKNOWN : s->end_rc;
+    struct control_bye bye = {rc, s->end_reason, s->end_retry_ms};
     s->express.bye = false;
     s->is_draining = false;
     session_drop_queues(s);

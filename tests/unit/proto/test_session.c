@@ -111,6 +111,21 @@ static void goodbye_lets_pass_what_was_put_before_it(void **state)
     pair_stop(&p);
 }
 
+/* promise: live-loss */
+static void goodbye_is_not_clean_where_credit_ended_before_the_records(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_up(&p, NULL);
+    for (uint64_t seq = 1; seq <= 10; seq++)
+        assert_int_equal(pair_put(&p.client, LANE_LIVE, 1, seq, 8000), MR_OK);
+    session_bye(p.client.session, MR_OK, NULL, 0);
+    pair_settle(&p);
+    assert_string_equal(p.server.log[0], "record on live of 1 seq 1");
+    assert_int_equal(p.server.end_rc, MR_UNKNOWN);
+    pair_stop(&p);
+}
+
 static void silence_ends_a_session_and_pings_prevent_it(void **state)
 {
     (void)state;
@@ -694,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_refusal_carries_code_reason_and_when_to_come_again),
         cmocka_unit_test(a_floor_ends_the_session_after_telling_it),
         cmocka_unit_test(goodbye_lets_pass_what_was_put_before_it),
+        cmocka_unit_test(goodbye_is_not_clean_where_credit_ended_before_the_records),
         cmocka_unit_test(silence_ends_a_session_and_pings_prevent_it),
         cmocka_unit_test(clocks_are_compared_once_the_owner_tells_them),
         cmocka_unit_test(control_messages_arrive_in_the_order_they_were_said),
