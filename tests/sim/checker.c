@@ -5,6 +5,8 @@
 
 #include "checker_private.h"
 
+enum { PROGRAMS = 64 };
+
 const char *rule_name(enum rule rule)
 {
     static const char *const names[RULE_COUNT_OF_RULES] = {
@@ -92,28 +94,57 @@ static int by_number(const void *a, const void *b)
     return x->number == y->number ? 0 : x->number > y->number ? 1 : -1;
 }
 
+/* The last of a program, or of one of its topics, that an agent took. */
+struct last_taken {
+    uint64_t number, birth;
+};
+
+struct order {
+    struct last_taken of_program[PROGRAMS];
+    struct last_taken *of_topic; /* by topic and program */
+    int64_t birth_ns;            /* when the birth's first record was taken */
+    uint64_t birth;
+};
+
+/* A program writes a tag's value anew for an agent that begins anew: once per birth, and never one that was overtaken. */
+static bool is_in_order(struct order *o, const struct accepted *a, const struct published *p)
+{
+    unsigned program = (unsigned)a->program % PROGRAMS;
+    struct last_taken *topic = &o->of_topic[a->topic * PROGRAMS + program];
+    bool is_anew = a->flags == MR_KEEP && p->at_ns < o->birth_ns;
+    struct last_taken *last = is_anew ? topic : &o->of_program[program];
+    bool is_fine = a->number > last->number || (is_anew && a->number == last->number && a->birth != last->birth);
+    if (a->number > o->of_program[program].number)
+        o->of_program[program].number = a->number;
+    *topic = (struct last_taken){a->number, a->birth};
+    return is_fine;
+}
+
 /* What was accepted of programs: in their order, as they wrote it. Marks in `taken` what came. */
 static void check_machine(struct checker *c, int machine, const struct published *sorted, bool *taken)
 {
     const struct machine_history *m = &c->h->machines[machine];
-    uint64_t last[64] = {0};
-    for (size_t i = 0; i < m->n; i++) {
+    struct order order = {.of_topic = sim_alloc(c->h->n_topics * PROGRAMS + 1, sizeof(struct last_taken))};
+    for (size_t i = 0; i < m->n && !checker_is_done(c); i++) {
         const struct accepted *a = &m->accepted[i];
+        const struct published key = {.number = a->number};
+        if (a->birth != order.birth)
+            order.birth_ns = a->at_ns;
+        order.birth = a->birth;
         if (a->flags & MR_CLEAR)
             continue;
-        const struct published key = {.number = a->number};
         const struct published *p = bsearch(&key, sorted, c->h->n_published, sizeof key, by_number);
         if (!p || p->hash != a->hash || p->topic != a->topic || p->flags != a->flags) {
             checker_broken(c, RULE_ACCEPT, "m%d took %llx of '%s' which was not published so", machine + 1,
                            (unsigned long long)a->number, c->h->topics[a->topic]);
-            return;
+            break;
         }
-        if (a->number <= last[a->program % 64])
-            checker_broken(c, RULE_ACCEPT, "m%d took %llx after a later one of its program", machine + 1,
-                           (unsigned long long)a->number);
-        last[a->program % 64] = a->number;
+        if (!is_in_order(&order, a, p))
+            checker_broken(c, RULE_ACCEPT, "m%d took %llx of '%s' after a later one of its program, or twice",
+                           machine + 1, (unsigned long long)a->number, c->h->topics[a->topic]);
         taken[p - sorted] = true;
     }
+    free(order.of_topic);
 }
 
 static void check_published(struct checker *c)

@@ -28,6 +28,7 @@ struct client_events {
     void (*on_outcome)(void *user, uint64_t id, enum mr_rc rc, const void *data, size_t len);
     /* Answer with client_answer(), now or later. */
     void (*on_request)(void *user, uint64_t call, const void *data, size_t len);
+    void (*on_dropped)(void *user); /* it has told of losses */
 };
 
 struct client_conf {
@@ -66,7 +67,7 @@ struct client_kind {
     enum mr_rc (*request)(struct client *c, uint64_t id, const struct client_record *record, int wait_ms);
     enum mr_rc (*answer)(struct client *c, uint64_t call, const void *data, size_t len);
 };
-extern const struct client_kind client_bare;
+extern const struct client_kind client_bare, client_sdk;
 
 /* A transport over the simulated net to the agent of the program's machine. */
 struct pipe_user {

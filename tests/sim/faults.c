@@ -1,6 +1,7 @@
 /* faults.c - what goes wrong, one thing after the other, and that it comes right again. */
 #include <stdlib.h>
 
+#include "peek.h"
 #include "world.h"
 
 enum { SLOW_FACTOR = 20, SLOW_BELOW_BYTES = 16 * 1024 };
@@ -163,7 +164,7 @@ static void replace_machine(struct world *w)
 {
     int i = any_machine(w);
     int64_t down_ns = a_while(w, 10, 5000);
-    if (!station_has_uplink(&w->agents[i]))
+    if (!w->agents[i].hub || !w->broker.hub || !peek_knows(w->broker.hub, i, w->agents[i].birth))
         return;
     sim_trace(&w->sim, "fault: m%d is replaced", i + 1);
     station_crash(&w->agents[i]);

@@ -30,7 +30,8 @@ static const char usage[] =
     "       mrsim --seeds N [--from S] [--jobs J]   N runs from seed S (1) on, J at a time (all processors)\n"
     "       mrsim --selftest                    does the checker find what is wrong in a history?\n"
     "       mrsim --same N                      N seeds, each run twice: are the traces equal?\n"
-    "options: --agents N, --programs N (else as the seed says), --no-faults\n";
+    "options: --agents N, --programs N (else as the seed says), --no-faults,\n"
+    "         --bare, --sdk (programs that speak the protocol themselves, or on libmillrace; else some of both)\n";
 
 static void count(const struct history *h, struct outcome *o)
 {
@@ -179,6 +180,8 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
                                                  {"agents", required_argument, NULL, 'a'},
                                                  {"programs", required_argument, NULL, 'p'},
                                                  {"no-faults", no_argument, NULL, 'q'},
+                                                 {"bare", no_argument, NULL, 'b'},
+                                                 {"sdk", no_argument, NULL, 'l'},
                                                  {"trace", no_argument, NULL, 't'},
                                                  {"selftest", no_argument, NULL, 'x'},
                                                  {NULL, 0, NULL, 0}};
@@ -208,6 +211,12 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
             break;
         case 'q':
             plan->options.no_faults = true;
+            break;
+        case 'b':
+            plan->options.kind = &client_bare;
+            break;
+        case 'l':
+            plan->options.kind = &client_sdk;
             break;
         case 't':
             plan->options.trace = stdout;

@@ -158,3 +158,12 @@ void peek_presence(const struct hub *hub, struct history *history)
                                                              .is_alive = life->alive};
     }
 }
+
+bool peek_knows(const struct hub *hub, int machine, uint64_t birth)
+{
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(hub->presence, &cursor));)
+        if (peek_machine(names_get_publisher(hub->names, life->publisher)->identity) == machine && life->birth == birth)
+            return true;
+    return false;
+}

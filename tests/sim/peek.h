@@ -20,6 +20,7 @@ void peek_slots(const struct hub *hub, struct history *history, int place);
 void peek_expected(const struct hub *hub, struct history *history, struct subscription *sub, int64_t now_ns,
                    int64_t unchanged_since_ns);
 void peek_presence(const struct hub *hub, struct history *history);
+bool peek_knows(const struct hub *hub, int machine, uint64_t birth); /* that the machine has lived in that birth */
 
 int peek_machine(const char *identity); /* the number in "m1", 0 first; HISTORY_ANY: no machine's name */
 int peek_program(const char *part);     /* the same of "a1" */

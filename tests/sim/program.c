@@ -80,8 +80,14 @@ static void on_request(void *user, uint64_t call, const void *data, size_t len)
             }
 }
 
+static void on_dropped(void *user)
+{
+    const struct program *p = user;
+    p->plant->on_dropped(p->plant->user, p->name);
+}
+
 static const struct client_events client_events = {
-    .on_told = on_told, .on_outcome = on_outcome, .on_request = on_request};
+    .on_told = on_told, .on_outcome = on_outcome, .on_request = on_request, .on_dropped = on_dropped};
 
 /* -- acts -- */
 static void publish(struct program *p, const char *topic, uint32_t flags, size_t len, bool must_arrive)

@@ -13,6 +13,7 @@ struct plant {
     bool is_rough;   /* bursts and large values too */
     /* A subscription was made on this machine: notes what its snapshot must show, if that can be said. */
     void (*on_subscribed)(void *user, struct subscription *sub);
+    void (*on_dropped)(void *user, const char *program); /* a program dropped what it was too slow to read */
     void *user;
 };
 

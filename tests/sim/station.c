@@ -17,6 +17,7 @@ enum {
     MAX_SLOTS = 1024,
     FRAMES_PER_TURN = 64,
     OUT_BYTES = 256 * 1024,
+    BUSY_BYTES = 4 * 1024,
     REST_NS = 20000 /* the least time between two turns of a loop that has more to do */
 };
 
@@ -310,7 +311,7 @@ static bool close_over(struct station *s)
     return any;
 }
 
-static void look_for_drops(struct station *s)
+static void look_at_queues(struct station *s)
 {
     struct hub_stats stats;
     hub_get_stats(s->hub, &stats);
@@ -318,6 +319,8 @@ static void look_for_drops(struct station *s)
         s->on_trouble(s->user, "dropped");
     s->dropped = stats.dropped;
     size_t queued = peek_most_queued(s->hub);
+    if (queued > BUSY_BYTES)
+        s->busy_ns = s->sim->now_ns;
     if (queued > STATION_QUEUE_BYTES)
         history_problem(s->history, "%s: a port has %zu bytes queued, %d are allowed", s->name, queued,
                         STATION_QUEUE_BYTES);
@@ -346,7 +349,7 @@ static void turn(void *user)
             if (s->wires[i])
                 send_out(s->wires[i]);
     } while (close_over(s));
-    look_for_drops(s);
+    look_at_queues(s);
     int64_t next = hub_deadline(s->hub) - s->machine->mono_base_ns, soonest = s->sim->now_ns + REST_NS;
     process_at(&s->process, next > soonest ? next : soonest);
     if (s->kind == HUB_AGENT)

@@ -28,6 +28,7 @@ struct station {
     struct hub *hub; /* NULL: it is not running */
     struct wire *wires[STATION_WIRES];
     uint64_t dropped;
+    int64_t busy_ns; /* when more than a little was last queued */
 
     struct station *broker; /* agent: whom it dials */
     struct route_between *uplink;

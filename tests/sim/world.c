@@ -8,7 +8,7 @@
 
 static const int64_t start_s = 2, heal_s = 9, round_s = 2, settle_s = 6;
 /* Nothing for so long after trouble is a calm; what was accepted so long before it has arrived. */
-static const int64_t calm_after_ns = 8 * SIM_S, on_the_way_ns = 2 * SIM_S;
+static const int64_t calm_after_ns = 8 * SIM_S, on_the_way_ns = 2 * SIM_S, quiet_ns = 3 * SIM_S;
 
 void world_trouble(struct world *w, const char *what)
 {
@@ -25,7 +25,8 @@ static void on_trouble(void *user, const char *what)
 /* -- calm -- */
 static bool is_station_well(const struct station *s)
 {
-    return s->hub && peek_is_settled(s->hub) && s->process.frozen_ns <= s->sim->now_ns;
+    int64_t now = s->sim->now_ns;
+    return s->hub && peek_is_settled(s->hub) && s->process.frozen_ns <= now && now - s->busy_ns >= quiet_ns;
 }
 
 static bool is_all_well(const struct world *w)
@@ -93,7 +94,9 @@ static void init_program(struct world *w, int i)
                           .plant = &w->plant,
                           .index = i,
                           .machine_index = machine,
-                          .kind = &client_bare,
+                          .kind = w->options.kind           ? w->options.kind
+                                  : sim_chance(&w->sim, 70) ? &client_sdk
+                                                            : &client_bare,
                           .machine = &w->machines[machine],
                           .local = {.delay_ns = 20 * SIM_US, .jitter_ns = 100 * SIM_US, .capacity = 208 * 1024},
                           .is_serving = sim_chance(&w->sim, 60)};
@@ -111,6 +114,7 @@ static void draw(struct world *w)
                               .n_programs = w->options.n_programs ? w->options.n_programs : programs,
                               .pace_ns = sim_between(sim, 20, 120) * SIM_MS,
                               .on_subscribed = on_subscribed,
+                              .on_dropped = on_trouble,
                               .user = w};
     w->has_faults = !sim_chance(sim, 15) && !w->options.no_faults;
     w->plant.is_rough = w->has_faults && sim_chance(sim, 50);

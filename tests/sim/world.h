@@ -10,6 +10,7 @@ struct world_options {
     uint64_t seed;
     int n_agents, n_programs; /* 0: as the seed says */
     bool no_faults;
+    const struct client_kind *kind; /* of all programs, NULL: some this, some that */
     FILE *trace;
 };
 
