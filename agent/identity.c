@@ -79,7 +79,7 @@ void identity_open(struct identity *ret, const char *folder, const struct rand_s
     snprintf(ret->folder, sizeof ret->folder, "%s", folder);
     if (*folder)
         load(ret, ret_warning);
-    if (!*folder || *ret_warning->text)
+    if (ret->births == 0) /* no folder, no file, or a damaged one */
         ret->births = births_floor;
     identity_rise(ret, 0, ret_warning);
 }

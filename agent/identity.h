@@ -23,7 +23,7 @@ struct identity {
 };
 
 /* Reads the folder (made when missing), begins the next birth and writes it. births_floor: where counting begins without a
- * folder or file; time in seconds keeps an ephemeral agent's births rising.
+ * folder or file; time in seconds keeps births rising for an ephemeral agent and for a machine whose disk was replaced.
  * MR_OK always leaves a usable birth. When the disk failed, *ret_warning says so in words, else it is "": the agent goes
  * on from births_floor, and the broker has it be born again above what it knows. */
 void identity_open(struct identity *ret, const char *folder, const struct rand_source *rand, uint32_t births_floor,

@@ -27,10 +27,10 @@ static void each_start_is_one_birth_above_the_last(void **state)
     (void)state;
     struct identity first = open_identity(folder, &warning);
     assert_string_equal(warning.text, "");
-    assert_int_equal(first.births, 1);
+    assert_int_equal(first.births, floor_s + 1); /* a machine with a new disk comes above what it was */
     identity_set_path(&first, "demo/here", &warning);
     struct identity second = open_identity(folder, &warning);
-    assert_int_equal(second.births, 2);
+    assert_int_equal(second.births, floor_s + 2);
     assert_string_equal(second.path, "demo/here");
     assert_true(second.birth > first.birth);
     struct stat file;
