@@ -101,7 +101,7 @@ static void init_program(struct world *w, int i)
                           .local = {.delay_ns = 20 * SIM_US, .jitter_ns = 100 * SIM_US, .capacity = 208 * 1024},
                           .is_serving = sim_chance(&w->sim, 60)};
     snprintf(p->name, sizeof p->name, "a%d", i + 1);
-    snprintf(p->path, sizeof p->path, "%s", w->agents[machine].path);
+    memcpy(p->path, w->agents[machine].path, sizeof p->path);
     p->pipe = (struct pipe_user){.agent = &w->agents[machine], .route = &p->local};
     rand_seeded_init(&p->rand, sim_below(&w->sim, UINT32_MAX));
 }
