@@ -41,6 +41,7 @@ struct seen_value {
     uint32_t topic;
     int machine;
     uint64_t birth, seq, hash;
+    size_t losses; /* told before it was seen */
     bool is_stale;
 };
 struct seen_values {

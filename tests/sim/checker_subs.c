@@ -30,6 +30,7 @@ struct walker {
     bool in_own_span, in_span; /* a loss of everybody's opened it: anything may be missing until the next */
     bool is_calm, is_in_force;
     int64_t in_force_ns;
+    size_t losses; /* told so far */
     struct seen_values *seen;
     struct expected *expected;
     size_t n_expected, cap_expected;
@@ -145,12 +146,13 @@ static void see_value(struct walker *w, const struct item *item)
         *v = (struct seen_value){.topic = item->topic, .machine = item->machine};
     }
     int order = checker_compare(item->birth, item->seq, v->birth, v->seq);
-    bool is_change = item->flags & MR_FROM_SNAPSHOT && is_stale != v->is_stale;
+    /* What may be lost may have been that it turned stale, or fresh. */
+    bool is_change = item->flags & MR_FROM_SNAPSHOT && (is_stale != v->is_stale || w->losses != v->losses);
     if (order < 0)
         broken(w, RULE_BACKWARDS, item, "a later value was given before");
     else if (order == 0 && !is_change)
         broken(w, RULE_BACKWARDS, item, "this value was given before");
-    *v = (struct seen_value){item->topic, item->machine, item->birth, item->seq, item->hash, is_stale};
+    *v = (struct seen_value){item->topic, item->machine, item->birth, item->seq, item->hash, w->losses, is_stale};
 }
 
 static void see_data(struct walker *w, const struct item *item)
@@ -175,6 +177,7 @@ static void lose(struct walker *w, int machine, uint64_t count)
 
 static void see_loss(struct walker *w, const struct item *item)
 {
+    w->losses++;
     if (w->is_calm)
         broken(w, RULE_FALSE_LOSS, item, "a loss was told while nothing broke and nothing was dropped");
     for (int m = 0; m < w->c->h->n_machines; m++)
@@ -212,12 +215,25 @@ static void begin_to_know(struct walker *w, int machine, int64_t at_ns)
     w->of[machine].is_known = true;
 }
 
+/* Removed after that version: a snapshot then has nothing to show. */
+static bool was_cleared(const struct walker *w, const struct expected *e, int64_t until_ns)
+{
+    const struct machine_history *m = &w->c->h->machines[e->machine];
+    for (size_t i = m->n; i-- > 0;) {
+        const struct accepted *a = &m->accepted[i];
+        if (a->topic == e->topic && a->flags & MR_CLEAR && a->at_ns <= until_ns &&
+            checker_compare(a->birth, a->seq, e->birth, e->seq) > 0)
+            return true;
+    }
+    return false;
+}
+
 static void see_snapshot_end(struct walker *w, const struct item *item)
 {
     for (size_t i = 0; i < w->n_expected; i++) {
         const struct expected *e = &w->expected[i];
         const struct seen_value *v = checker_seen(w->seen, e->topic, e->machine);
-        if (v && checker_compare(v->birth, v->seq, e->birth, e->seq) >= 0)
+        if ((v && checker_compare(v->birth, v->seq, e->birth, e->seq) >= 0) || was_cleared(w, e, item->at_ns))
             continue;
         checker_broken(w->c, RULE_SNAPSHOT, "a%d's '%s': the snapshot that ends at %.6f s lacks '%s' of m%d, %llx/%llu",
                        w->sub->program + 1, w->sub->filter, (double)item->at_ns / (double)SIM_S,
