@@ -156,23 +156,31 @@ static void on_stop_timer(void *user)
 }
 
 /* -- parts ----------------------------------------------------------------------------------------------------------- */
-static enum mr_rc load_key(struct agent *a, struct err *err)
+static enum mr_rc check_key(const struct agent_conf *conf, const struct key_pair *keys, struct err *err)
 {
-    enum mr_rc rc = keys_load(a->conf.key_file, &a->keys, err);
-    if (rc == MR_NOT_FOUND)
-        err_wrap(err, "the key of '%s': 'millrace init' makes one", a->conf.name);
-    if (rc)
-        return rc;
-    if (keys_kind(a->keys) == KEYS_BROKER) {
-        err_set(err, "%s: is a broker's key: an agent needs one of its own", a->conf.key_file);
+    if (keys_kind(keys) == KEYS_BROKER) {
+        err_set(err, "%s: is a broker's key: an agent needs one of its own", conf->key_file);
         return MR_INVALID;
     }
-    if (strcmp(keys_name(a->keys), a->conf.name) != 0) {
-        err_set(err, "%s: is the key of '%s', but the name of this agent is '%s': mend one of them", a->conf.key_file,
-                keys_name(a->keys), a->conf.name);
+    if (strcmp(keys_name(keys), conf->name) != 0) {
+        err_set(err, "%s: is the key of '%s', but the name of this agent is '%s': mend one of them", conf->key_file,
+                keys_name(keys), conf->name);
         return MR_INVALID;
     }
     return MR_OK;
+}
+
+enum mr_rc agent_load_key(const struct agent_conf *conf, struct key_pair **ret, struct err *err)
+{
+    struct key_pair *keys = NULL;
+    enum mr_rc rc = keys_load(conf->key_file, &keys, err);
+    if (!rc)
+        rc = check_key(conf, keys, err);
+    if (rc)
+        keys_free(keys);
+    else
+        *ret = keys;
+    return rc;
 }
 
 static void load_identity(struct agent *a)
@@ -235,7 +243,7 @@ static enum mr_rc new_timers(struct agent *a, struct err *err)
 
 static enum mr_rc new_parts(struct agent *a, struct err *err)
 {
-    enum mr_rc rc = load_key(a, err);
+    enum mr_rc rc = agent_load_key(&a->conf, &a->keys, err);
     if (!rc)
         rc = rights_new_open(&a->rights, err);
     if (rc)

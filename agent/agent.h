@@ -20,6 +20,11 @@
 enum { AGENT_STOP_MS = 2000 }; /* the most agent_stop() takes */
 
 struct agent;
+struct key_pair;
+
+/* The key that agent.yaml names, if it is one for this agent; the caller owns it.
+ * MR_NOT_FOUND, MR_DENIED, MR_INVALID: the file, with what to do about it; MR_NO_MEMORY. */
+MUST enum mr_rc agent_load_key(const struct agent_conf *conf, struct key_pair **ret, struct err *err);
 
 /* Reads the key, draws or counts up the birth epoch. conf is copied; loop and zctx are borrowed until agent_free().
  * MR_NOT_FOUND, MR_DENIED, MR_INVALID: the key file, with what to do about it; MR_NO_MEMORY. */

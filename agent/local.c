@@ -230,7 +230,10 @@ static enum mr_rc make_folder(const char *socket_path, struct err *err)
     if (!slash || slash == socket_path)
         return MR_OK;
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - socket_path), socket_path);
-    return fs_mkdirs(folder, FOLDER_MODE, err);
+    enum mr_rc rc = fs_mkdirs(folder, FOLDER_MODE, err);
+    if (rc)
+        err_wrap(err, "no folder for the socket, make it or choose another socket.path");
+    return rc;
 }
 
 static enum mr_rc listen_here(struct local *l, struct err *err)

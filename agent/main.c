@@ -45,7 +45,7 @@ static const struct service service = {.make = make, .start = start, .stop = sto
 static enum mr_rc check(const struct agent_conf *conf, struct err *err)
 {
     struct key_pair *keys = NULL;
-    enum mr_rc rc = keys_load(conf->key_file, &keys, err);
+    enum mr_rc rc = agent_load_key(conf, &keys, err);
     if (!rc)
         printf("ok: agent '%s', %zu brokers, socket %s\n", conf->name, conf->n_brokers, conf->socket_path);
     keys_free(keys);

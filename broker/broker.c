@@ -136,20 +136,24 @@ static enum mr_rc new_hub(struct broker *b, struct err *err)
     return hub_new(&b->hub, &conf, err);
 }
 
-static enum mr_rc load_key(struct broker *b, struct err *err)
+enum mr_rc broker_load_key(const struct broker_conf *conf, struct key_pair **ret, struct err *err)
 {
-    enum mr_rc rc = keys_load(b->conf.key_file, &b->keys, err);
-    if (rc == MR_NOT_FOUND)
-        err_wrap(err, "the broker's key: 'millrace init' makes one");
-    if (rc || keys_kind(b->keys) == KEYS_BROKER)
+    struct key_pair *keys = NULL;
+    enum mr_rc rc = keys_load(conf->key_file, &keys, err);
+    if (rc)
         return rc;
-    err_set(err, "%s: is no broker's key: 'key' in broker.yaml names another file", b->conf.key_file);
+    if (keys_kind(keys) == KEYS_BROKER) {
+        *ret = keys;
+        return MR_OK;
+    }
+    keys_free(keys);
+    err_set(err, "%s: is no broker's key: name the one that is, as 'key' in broker.yaml", conf->key_file);
     return MR_INVALID;
 }
 
 static enum mr_rc new_parts(struct broker *b, struct err *err)
 {
-    enum mr_rc rc = load_key(b, err);
+    enum mr_rc rc = broker_load_key(&b->conf, &b->keys, err);
     if (!rc)
         rc = registry_load(b->conf.registry_file, rand_system(), &b->registry, err);
     if (!rc)

@@ -18,6 +18,11 @@
 enum { BROKER_STOP_MS = 2000 }; /* the most broker_stop() takes */
 
 struct broker;
+struct key_pair;
+
+/* The key that broker.yaml names, if it is a broker's; the caller owns it.
+ * MR_NOT_FOUND, MR_DENIED, MR_INVALID: the file, with what to do about it; MR_NO_MEMORY. */
+MUST enum mr_rc broker_load_key(const struct broker_conf *conf, struct key_pair **ret, struct err *err);
 
 /* conf is copied; loop and zctx are borrowed until broker_free(). One broker per zctx: it binds the ZAP handler.
  * MR_NOT_FOUND, MR_DENIED, MR_INVALID: key or registry, with what to do about it; MR_MISUSE; MR_NO_MEMORY. */

@@ -56,7 +56,7 @@ static enum mr_rc check(const struct broker_conf *conf, struct err *err)
 {
     struct key_pair *keys = NULL;
     struct registry *registry = NULL;
-    enum mr_rc rc = keys_load(conf->key_file, &keys, err);
+    enum mr_rc rc = broker_load_key(conf, &keys, err);
     if (!rc)
         rc = registry_load(conf->registry_file, rand_system(), &registry, err);
     if (!rc)
