@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct conf {
     char *name;
@@ -30,6 +32,21 @@ static void *resize(void *context, void *ptr, size_t size)
 }
 
 static const cyaml_config_t cyaml = {.mem_fn = resize, .flags = CYAML_CFG_NO_ALIAS};
+
+/* What to do about a file that cannot be read. */
+static enum mr_rc unreadable(const char *path, enum mr_rc rc, struct err *err)
+{
+    struct stat status;
+    if (rc == MR_NOT_FOUND)
+        err_set(err, "there is no file %s: 'millrace init' makes one, or name the one you have", path);
+    else if (rc == MR_DENIED)
+        err_set(err, "cannot open %s: its rights forbid it: chown or chmod it for user %u", path, (unsigned)geteuid());
+    else if (rc == MR_TOO_BIG)
+        err_set(err, "%s is larger than a configuration may be, %u bytes: is it the right file?", path, CONF_FILE_MAX);
+    else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        err_set(err, "%s is a folder: name the file in it", path);
+    return rc;
+}
 
 /* -- loading --------------------------------------------------------------------------------------------------------- */
 static enum mr_rc fill(struct conf *conf, const char *text, size_t len, struct err *err)
@@ -79,7 +96,7 @@ enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, 
     size_t len = 0;
     enum mr_rc rc = fs_read(path, CONF_FILE_MAX, &text, &len, err);
     if (rc != MR_OK)
-        return rc;
+        return unreadable(path, rc, err);
     rc = conf_parse(path, text, len, schema, ret, ret_data, err);
     mem_free(text);
     return rc;

@@ -198,6 +198,8 @@ static enum mr_rc check_string(const struct checker *checker, const yaml_node_t 
     size_t len = node->data.scalar.length;
     if (memchr(node->data.scalar.value, '\0', len))
         return wrong(checker, node->start_mark, "%s: a text cannot contain NUL", checker->where);
+    if (len < schema->string.min && len == 0)
+        return wrong(checker, node->start_mark, "%s: must not be empty", checker->where);
     if (len < schema->string.min)
         return wrong(checker, node->start_mark, "%s: must have at least %u bytes", checker->where, schema->string.min);
     if (len > schema->string.max)
@@ -333,13 +335,24 @@ static enum mr_rc check_node(struct checker *checker, int index, const struct cy
 }
 
 /* -- YAML itself ----------------------------------------------------------------------------------------------------- */
+/* The line of a byte that the reader stumbled over, for which it gives no mark. */
+static unsigned line_at(const yaml_parser_t *parser, size_t offset)
+{
+    const unsigned char *text = parser->input.string.start;
+    size_t len = (size_t)(parser->input.string.end - text);
+    unsigned line = 1;
+    for (size_t i = 0; i < offset && i < len; i++)
+        line += text[i] == '\n';
+    return line;
+}
+
 static enum mr_rc not_yaml(const struct checker *checker, const yaml_parser_t *parser)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return no_memory(checker);
     if (parser->error == YAML_READER_ERROR) {
-        err_set(checker->err, "%s: not text in UTF-8: %s at byte %zu", checker->name, parser->problem,
-                parser->problem_offset);
+        err_set(checker->err, "%s:%u: not text in UTF-8: %s; save it as UTF-8", checker->name,
+                line_at(parser, parser->problem_offset), parser->problem);
         return MR_INVALID;
     }
     if (parser->context && (strstr(parser->context, "alias") || strstr(parser->context, "anchor")))

@@ -330,7 +330,7 @@ enum mr_rc keys_parse(const char *text, size_t len, const char *source, struct k
 {
     size_t heading_len = sizeof HEADING "\n" - 1;
     if (len > KEYS_FILE_MAX || len < heading_len || memcmp(text, HEADING "\n", heading_len) != 0)
-        return bad(err, source, "not a key file: its first line must be '" HEADING "'");
+        return bad(err, source, "not a key file: its first line must be '" HEADING "'; 'millrace init' makes one");
     if (!is_intact(text, len))
         return bad(err, source, "damaged: its check does not fit; take it from the backup or make a new key");
     struct key_pair *pair = mem_calloc(1, sizeof *pair);
@@ -356,6 +356,11 @@ static enum mr_rc open_key(const char *path, int *ret_fd, struct err *err)
         int error_number = errno;
         if (error_number == ELOOP)
             err_set(err, "key %s is a symbolic link: name the file itself", path);
+        else if (error_number == ENOENT)
+            err_set(err, "there is no key %s: 'millrace init' makes one", path);
+        else if (error_number == EACCES)
+            err_set(err, "cannot open key %s: run as the user it belongs to, or chown %u %s", path, (unsigned)geteuid(),
+                    path);
         else
             err_set(err, "cannot open key %s: %s", path, strerror(error_number));
         return fs_rc(error_number);
@@ -369,7 +374,7 @@ static enum mr_rc check_rights(int fd, const char *path, struct err *err)
 {
     struct stat status;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        err_set(err, "key %s is not a regular file", path);
+        err_set(err, "key %s is not a regular file: name the file that 'millrace init' made", path);
     else if (status.st_uid != geteuid() && status.st_uid != 0)
         err_set(err, "key %s belongs to another user: chown %u %s", path, (unsigned)geteuid(), path);
     else if (status.st_mode & (S_IRWXG | S_IRWXO))

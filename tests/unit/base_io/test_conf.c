@@ -108,7 +108,7 @@ static void errors_name_file_line_reason_and_remedy(void **state)
         {"# nothing\n", "agent.yaml:1: key 'name' is missing: add it"},
         {"---\n", "agent.yaml:1: key 'name' is missing: add it"},
         {"name: a\nname: b\n", "agent.yaml:2: name: given twice; the first is in line 1"},
-        {"name: ''\n", "agent.yaml:1: name: must have at least 1 bytes"},
+        {"name: ''\n", "agent.yaml:1: name: must not be empty"},
         {"name: [a]\n", "agent.yaml:1: name: expected a single value"},
         {"name: a\nbrokers: mr1\n",
          "agent.yaml:2: brokers: expected a list: [a, b] or lines that begin with '-', not 'mr1'"},
@@ -138,8 +138,10 @@ static void errors_name_file_line_reason_and_remedy(void **state)
         {"name: a\n  brokers: [\n",
          "agent.yaml:2: not YAML: mapping values are not allowed in this context; look at indentation, quotes and tabs "
          "around here"},
-        {"name: \"a\x1b\"\n", "agent.yaml: not text in UTF-8: control characters are not allowed at byte 8"},
-        {"name: \xff\n", "agent.yaml: not text in UTF-8: invalid leading UTF-8 octet at byte 6"},
+        {"name: \"a\x1b\"\n", "agent.yaml:1: not text in UTF-8: control characters are not allowed; save it as UTF-8"},
+        {"name: \xff\n", "agent.yaml:1: not text in UTF-8: invalid leading UTF-8 octet; save it as UTF-8"},
+        {"# one\n# two\nname: \xff\n",
+         "agent.yaml:3: not text in UTF-8: invalid leading UTF-8 octet; save it as UTF-8"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -274,10 +276,13 @@ static void a_file_that_cannot_be_read_is_told(void **state)
     struct err err = {{0}};
     (void)state;
     assert_int_equal(conf_load(support_path(folder, "none.yaml"), &schema, &conf, &data, &err), MR_NOT_FOUND);
-    assert_non_null(strstr(err.text, "none.yaml: No such file"));
+    assert_non_null(strstr(err.text, "none.yaml: 'millrace init' makes one"));
+    assert_int_equal(conf_load(folder, &schema, &conf, &data, &err), MR_INVALID);
+    assert_non_null(strstr(err.text, " is a folder: name the file in it"));
     memset(large, '#', sizeof large - 1);
     support_write(support_path(folder, "large.yaml"), large);
     assert_int_equal(conf_load(support_path(folder, "large.yaml"), &schema, &conf, &data, &err), MR_TOO_BIG);
+    assert_non_null(strstr(err.text, "is it the right file?"));
     support_remove(folder);
 }
 
