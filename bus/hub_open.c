@@ -5,8 +5,18 @@
 #include "proto/topic.h"
 #include "proto/unit.h"
 
+static void warn_of_unit(struct hub *h, uint32_t publisher, const struct session_tag *def, const char *unit)
+{
+    const struct tag *known = presence_get_tag(h->presence, publisher, def->topic);
+    if (known && strcmp(known->def.unit, unit) == 0)
+        return; /* the same app again: it was told */
+    hub_notice(h, HUB_NOTICE_UNIT_UNKNOWN, "'%s' of '%s' is no unit this version knows; it is passed on as it is", unit,
+               names_topic_text(h->names, def->topic));
+}
+
 /* Writes the unit in its one spelling; an unknown one passes as it is, with one notice. */
-static enum mr_rc unit_of(struct hub *h, const struct session_tag *def, const char *topic, char ret[UNIT_MAX_BYTES + 1])
+static enum mr_rc unit_of(struct hub *h, uint32_t publisher, const struct session_tag *def,
+                          char ret[UNIT_MAX_BYTES + 1])
 {
     size_t len = strlen(def->unit);
     if (len == 0) {
@@ -17,8 +27,7 @@ static enum mr_rc unit_of(struct hub *h, const struct session_tag *def, const ch
     case UNIT_KNOWN:
         return MR_OK;
     case UNIT_UNKNOWN:
-        hub_notice(h, HUB_NOTICE_UNIT_UNKNOWN, "'%s' of '%s' is no unit this version knows; it is passed on as it is",
-                   def->unit, topic);
+        warn_of_unit(h, publisher, def, ret);
         return MR_OK;
     default:
         return MR_INVALID;
@@ -29,16 +38,16 @@ static enum mr_rc open_tag(struct port *p, uint32_t publisher, uint32_t topic, c
                            struct err *err)
 {
     struct hub *h = p->hub;
-    const char *text = names_topic_text(h->names, topic);
     struct session_tag def = *asked;
     char unit[UNIT_MAX_BYTES + 1];
     def.topic = topic;
-    def.unit = unit;
-    enum mr_rc rc = unit_of(h, asked, text, unit);
+    enum mr_rc rc = unit_of(h, publisher, &def, unit);
     if (rc) {
-        err_set(err, "the unit of '%s' is longer than %d bytes or not text", text, UNIT_MAX_BYTES);
+        err_set(err, "the unit of '%s' is longer than %d bytes or not text", names_topic_text(h->names, topic),
+                UNIT_MAX_BYTES);
         return rc;
     }
+    def.unit = unit;
     return hub_take_tag(p, publisher, &def, err);
 }
 
