@@ -60,11 +60,6 @@ class App(harness.Process):
         self.child.stdin.close()
         return self.end()
 
-    def lines(self, pattern):
-        """Matches of all lines so far that have the pattern in them."""
-        self.has_logged(".")
-        return [match for match in (re.search(pattern, line) for line in self.log) if match]
-
 
 def cli(plant, machine, *words, status=0):
     """Runs `millrace` at the agent of a machine; its output, both streams."""

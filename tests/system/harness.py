@@ -102,11 +102,15 @@ class Process:
             if left <= 0 or not self.pump(left):
                 raise Failure(f"{self.command[0]}: no line with '{pattern}' within {seconds} s in:\n" + "\n".join(self.log))
 
-    def has_logged(self, pattern):
-        """Whether any line so far has the pattern in it."""
+    def lines(self, pattern):
+        """Matches of all lines so far that have the pattern in them."""
         while self.child and select.select([self.child.stderr], [], [], 0)[0] and self.pump(0):
             pass
-        return any(re.search(pattern, line) for line in self.log)
+        return [match for match in (re.search(pattern, line) for line in self.log) if match]
+
+    def has_logged(self, pattern):
+        """Whether any line so far has the pattern in it."""
+        return bool(self.lines(pattern))
 
     def signal(self, number):
         """Sends it a signal."""

@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
-"""What people get wrong: files, keys, ports, options. Each mistake is refused with file, line, reason and remedy."""
+"""What people get wrong: files, keys, units, ports, options. Each mistake is refused with file, line, reason and remedy."""
+import contextlib
+import json
 import os
 import socket
+import subprocess
 
 import harness
+from apps import App, cli
 from harness import check
 
 AGENT = harness.BIN / "millrace-agent"
 BROKER = harness.BIN / "millrace-broker"
+MILLRACE = harness.BIN / "millrace"
+NOBODY = 65534
 
 
 def expect(said, *words):
@@ -24,7 +30,7 @@ def options():
         expect(harness.run(program, "--conifg", "x", status=2), "unrecognized option '--conifg'", "usage:")
         expect(harness.run(program, "--config", status=2), "requires an argument", "usage:")
         expect(harness.run(program, "extra", status=2), "unexpected argument 'extra'", "usage:")
-        expect(harness.run(program, "--config", "/nowhere/x.yaml", status=1), "/nowhere/x.yaml", "o such file")
+        expect(harness.run(program, "--config", "/nowhere/x.yaml", status=1), "no file /nowhere/x.yaml", "millrace init")
 
 
 def check_only():
@@ -123,25 +129,186 @@ def registry_files():
             expect(harness.run(BROKER, "--config", config, status=1), *words)
 
 
+class Tried(harness.Plant):
+    """A plant with every kind of file, and for each the command that reads it."""
+
+    def __init__(self):
+        super().__init__()
+        self.agent("here", "demo/here")
+        self.broker()
+        self.admit("anna", "person", "demo/anna", self.key("person", "anna", "anna.key"))
+        (self.folder / "contexts").mkdir()
+        self.write("contexts/c.yaml", "name: anna\nbrokers: [mr1]\nkey: ../anna.key\ndirectory: ../directory.yaml\n")
+        agent = (AGENT, "--check", "--config", self.folder / "here.yaml")
+        broker = (BROKER, "--check", "--config", self.folder / "broker.yaml")
+        context = (MILLRACE, "--context", self.folder / "contexts/c.yaml", "get")
+        self.commands = {"here.yaml": agent, "directory.yaml": agent, "broker.yaml": broker, "registry.yaml": broker,
+                         "contexts/c.yaml": context, "here.key": agent, "broker.key": broker, "anna.key": context}
+
+    def names(self, suffix):
+        """All files that end so."""
+        return [name for name in self.commands if name.endswith(suffix)]
+
+    def text(self, name):
+        """What is in a file."""
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    @contextlib.contextmanager
+    def instead(self, name, data):
+        """While this lasts the file holds something else; data is text or bytes."""
+        path = self.folder / name
+        good = path.read_bytes()
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        yield
+        path.write_bytes(good)
+
+    @contextlib.contextmanager
+    def away(self, name):
+        """While this lasts the file is elsewhere; its place, and where it is."""
+        path, elsewhere = self.folder / name, self.folder / "elsewhere"
+        path.rename(elsewhere)
+        yield path, elsewhere
+        elsewhere.rename(path)
+
+    def refused(self, name, *words, user=None):
+        """The program that reads this file ends with status 1, and says these words in one line."""
+        done = subprocess.run(self.commands[name], user=user, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=60, check=False)
+        check(done.returncode == 1, f"{name}: exit {done.returncode}: {done.stdout}")
+        expect(done.stdout, *words)
+        check(done.stdout.count("\n") == 1, f"more than a line: {done.stdout}")
+
+
+# promise: plain-refusal
+def every_yaml_file():
+    with Tried() as plant:
+        for name in plant.names(".yaml"):
+            good, file = plant.text(name), name.rpartition("/")[2]
+            first, end = good.partition(":")[0], good.count("\n") + 1
+            for text, *words in (
+                    (good + "x: [1,\n", f"{file}:{end + 1}: not YAML", "look at indentation, quotes and tabs"),
+                    (good + "\tx: 1\n", f"{file}:{end}: not YAML"),
+                    (good + f"{first}: []\n", f"{file}:{end}: {first}: given twice; the first is in line 1"),
+                    (good + "zzzz: 1\n", f"{file}:{end}: unknown key 'zzzz'; known here: "),
+                    (good.replace(first, first + "s", 1), f"{file}:1: unknown key '{first}s'; did you mean '{first}'?"),
+                    ("hello\n", f"{file}:1: ", "expected keys", "not 'hello'"),
+                    ("- a\n", f"{file}:1: ", "expected keys"),
+                    ("", f"{file}:1: key '{first}' is missing: add it"),
+                    (b"# a\nname: \xff\n", f"{file}:2: not text in UTF-8", "save it as UTF-8"),
+                    (b"na\0me: x\n", f"{file}:1: not text in UTF-8"),
+                    (good + "x: &a 1\n", f"{file}:{end}: anchors and aliases", "write it out"),
+                    (good + "---\n" + good, f"{file}:{end}: only one document per file"),
+                    ("#" * 300000, f"{file} is larger than a configuration may be", "is it the right file?"),
+            ):
+                with plant.instead(name, text):
+                    plant.refused(name, *words)
+
+
+# promise: plain-refusal
+def wrong_types():
+    with Tried() as plant:
+        for name, old, new, *words in (
+                ("here.yaml", "brokers: [mr1]", "brokers: mr1", ":2: brokers: expected a list", "not 'mr1'"),
+                ("here.yaml", "name: here", "name: [a]", ":1: name: expected a single value"),
+                ("here.yaml", "name: here", "name:", ":1: name: must not be empty"),
+                ("here.yaml", "interval: 1 s", "enabled: perhaps", ":6: telemetry.enabled: expected true or false"),
+                ("here.yaml", "telemetry: {", "telemetry: often #", ":6: telemetry: expected keys with values", "not 'often'"),
+                ("broker.yaml", "peers: []", "peers: x", ":3: peers: expected a list"),
+                ("broker.yaml", "peers: []", "limits: {sessions: many}", ":3: limits.sessions: expected a whole number"),
+                ("broker.yaml", "peers: []", "log: {level: loud}", ":3: unknown log.level 'loud'; known here: debug, info"),
+                ("registry.yaml", "path: demo/here", "path: [x]", ":2: identities[0].path: expected a single value"),
+                ("registry.yaml", "kind: machine, ", "", ":2: key 'kind' is missing: add it"),
+                ("directory.yaml", "address:", "adress:", ":1: unknown key 'adress'; did you mean 'address'?"),
+                ("contexts/c.yaml", "[mr1]", "[mr2]", ":2: brokers[0]: the directory has no broker 'mr2'; add it there"),
+        ):
+            check(old in plant.text(name), old)
+            with plant.instead(name, plant.text(name).replace(old, new, 1)):
+                plant.refused(name, name.rpartition("/")[2] + words[0], *words[1:])
+
+
+# promise: plain-refusal
+def files_that_cannot_be_read():
+    with Tried() as plant:
+        os.chmod(plant.folder, 0o755)
+        for name in plant.names(".yaml"):
+            with plant.away(name) as (path, _):
+                plant.refused(name, f"there is no file {plant.folder}", path.name, "'millrace init' makes one")
+                path.mkdir()
+                plant.refused(name, f"{path.name} is a folder: name the file in it")
+                path.rmdir()
+        for name in ("here.yaml", "broker.yaml", "contexts/c.yaml"):
+            path = plant.folder / name
+            path.chmod(0)
+            plant.refused(name, f"cannot open {path}", "chown or chmod", user=NOBODY if os.geteuid() == 0 else None)
+            path.chmod(0o644)
+
+
 # promise: key-secrecy, plain-refusal
-def keys_that_others_may_read():
-    with harness.Plant() as plant:
-        plant.agent("here", "demo/here")
-        plant.broker()
-        os.chmod(plant.folder / "here.key", 0o644)
-        os.chmod(plant.folder / "broker.key", 0o640)
-        expect(harness.run(AGENT, "--config", plant.folder / "here.yaml", status=1), "here.key", "chmod")
-        expect(harness.run(BROKER, "--config", plant.folder / "broker.yaml", status=1), "broker.key", "chmod")
+def every_key():
+    with Tried() as plant:
+        os.chmod(plant.folder, 0o755)
+        for name in plant.names(".key"):
+            path, good = plant.folder / name, (plant.folder / name).read_bytes()
+            for mode in (0o644, 0o640, 0o604):
+                path.chmod(mode)
+                plant.refused(name, f"{name} is readable by others: chmod 600 ")
+            path.chmod(0o600)
+            at = good.index(b"secret ") + 20
+            for data, *words in (
+                    (good[:at] + bytes([good[at] ^ 1]) + good[at + 1:], "damaged", "take it from the backup or make a new key"),
+                    (good[:100], "damaged: its check does not fit"),
+                    (b"", "not a key file: its first line must be", "'millrace init' makes one"),
+                    (b"x" * 100000, "not a key file: too large"),
+            ):
+                with plant.instead(name, data):
+                    plant.refused(name, f"{name}: ", *words)
+            with plant.away(name) as (_, elsewhere):
+                plant.refused(name, "there is no key ", name, "'millrace init' makes one")
+                path.symlink_to(elsewhere)
+                plant.refused(name, f"{name} is a symbolic link: name the file itself")
+                path.unlink()
+                os.mkfifo(path, 0o600)
+                plant.refused(name, f"{name} is not a regular file: name the file")
+                path.unlink()
+            if os.geteuid() == 0:
+                os.chown(path, NOBODY, -1)
+                plant.refused(name, f"{name} belongs to another user: chown 0 ")
+                os.chown(path, 0, -1)
+            expect(harness.run(MILLRACE, "check", "config", path), "fingerprint")
 
 
 # promise: plain-refusal
 def keys_of_another_kind():
+    with Tried() as plant:
+        for name, old, new, *words in (
+                ("here.yaml", "here.key", "broker.key", "broker.key: is a broker's key: an agent needs one of its own"),
+                ("here.yaml", "here.key", "anna.key", "is the key of 'anna', but the name of this agent is 'here': mend one"),
+                ("broker.yaml", "peers: []", "key: here.key", "here.key: is no broker's key: name the one that is"),
+                ("contexts/c.yaml", "anna.key", "broker.key", "broker.key: is a broker's key"),
+        ):
+            with plant.instead(name, plant.text(name).replace(old, new)):
+                plant.refused(name, *words)
+
+
+# promise: plain-refusal
+def spellings_of_units():
     with harness.Plant() as plant:
-        plant.agent("here", "demo/here")
-        broker = plant.broker("key: here.key\n")
-        expect(harness.run(*broker.command, status=1), "is no broker's key")
-        yaml = plant.agent_yaml("here").read_text(encoding="utf-8").replace("here.key", "broker.key")
-        expect(harness.run(AGENT, "--config", plant.write("x.yaml", yaml), status=1), "is a broker's key")
+        agent = plant.agent("here", "demo/here", more="path: demo/here\n")
+        agent.start().wait("AGENT-START")
+        reader = App(plant, "here", "reader").start()
+        reader.tell("sub demo/#")
+        reader.wait("^complete")
+        for unit in ("°C", "rpm", "mm", "DEGREE", "1/min"):
+            check(cli(plant, "here", "pub", "./known", "1", "--unit", unit) == "", f"{unit}: a warning")
+        for value in ("1", "2", "3"):
+            said = cli(plant, "here", "pub", "./odd", value, "--unit", "zorkmid")
+            expect(said, "'zorkmid' is no unit that is known; it is published as it is")
+            check(said.count("\n") == 1, f"exactly one warning: {said}")
+            reader.wait(f"^data demo/here/odd {value} Good live")
+        warnings = [match.string for match in agent.lines("AGENT-UNIT-UNKNOWN")]
+        check(len(warnings) == 1 and "zorkmid" in warnings[0], warnings)
+        row = json.loads(cli(plant, "here", "get", "--json", "demo/here/odd").splitlines()[-1])  # before it: isolated since
+        check((row["value"], row["unit"]) == (3, "zorkmid"), row)
 
 
 # promise: plain-refusal
@@ -172,4 +339,5 @@ def data_folder_that_cannot_be():
 
 if __name__ == "__main__":
     harness.main(options, check_only, agent_files, included_files_win, directory_files, broker_files, registry_files,
-                 keys_that_others_may_read, keys_of_another_kind, port_in_use, socket_in_use, data_folder_that_cannot_be)
+                 every_yaml_file, wrong_types, files_that_cannot_be_read, every_key, keys_of_another_kind,
+                 spellings_of_units, port_in_use, socket_in_use, data_folder_that_cannot_be)
