@@ -65,6 +65,18 @@ bool text_is_control(uint32_t code_point)
     return false;
 }
 
+bool text_is_plain(const char *text, size_t len)
+{
+    uint32_t code_point;
+    size_t n;
+    for (size_t at = 0; at < len; at += n) {
+        n = text_decode(text + at, len - at, &code_point);
+        if (n == 0 || text_is_control(code_point))
+            return false;
+    }
+    return true;
+}
+
 /* How one control character is shown; returns the length. */
 static size_t show_control(char out[16], uint32_t code_point)
 {

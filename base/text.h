@@ -14,6 +14,9 @@ size_t text_decode(const char *text, size_t len, uint32_t *ret);
  * bidirectional controls that reorder what is shown. */
 bool text_is_control(uint32_t code_point);
 
+/* True for well-formed UTF-8 without a control character: it can be shown as it is. */
+bool text_is_plain(const char *text, size_t len);
+
 /* Copies text to out (size bytes, at least 1) NUL-terminated. A control character becomes \n, \r, \t or \u{HEX}, a byte
  * that is not UTF-8 \xHH; escaping twice changes nothing more. What does not fit is cut between characters. Returns the
  * bytes written without the NUL; out may not overlap text. */

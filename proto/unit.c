@@ -8,18 +8,6 @@
 #include "base/text.h"
 #include "proto/unit_table.h"
 
-static bool is_plain_text(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len;) {
-        uint32_t code;
-        size_t n = text_decode(text + i, len - i, &code);
-        if (n == 0 || text_is_control(code))
-            return false;
-        i += n;
-    }
-    return true;
-}
-
 /* Without the blanks around it. Returns the new start. */
 static const char *trim(const char *text, size_t *len)
 {
@@ -35,7 +23,7 @@ enum unit_kind unit_normalise(const char *text, size_t len, char out[UNIT_MAX_BY
     text = trim(text, &len);
     if (len > UNIT_MAX_BYTES)
         return UNIT_TOO_LONG;
-    if (!is_plain_text(text, len))
+    if (!text_is_plain(text, len))
         return UNIT_NOT_TEXT;
     char spelling[UNIT_MAX_BYTES + 1];
     if (len > 0)

@@ -89,22 +89,10 @@ static void add_string(struct sink *s, const char *text, size_t len)
     }
 }
 
-static bool is_printable(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len;) {
-        uint32_t code;
-        size_t n = text_decode(text + i, len - i, &code);
-        if (n == 0 || text_is_control(code))
-            return false;
-        i += n;
-    }
-    return true;
-}
-
 static void add_bytes(struct sink *s, const struct mr_value *v)
 {
     const char *data = v->as.ptr;
-    if (is_printable(data, v->len)) {
+    if (text_is_plain(data, v->len)) {
         add_string(s, data, v->len);
         return;
     }

@@ -71,6 +71,19 @@ static void control_characters_are_shown_not_sent(void **state)
     assert_string_equal(again, out);
 }
 
+static void plain_text_has_neither_control_characters_nor_broken_ones(void **state)
+{
+    (void)state;
+    assert_true(text_is_plain("", 0));
+    assert_true(text_is_plain("48,2 \xc2\xb0"
+                              "C",
+                              9));
+    assert_false(text_is_plain("48\n", 3));
+    assert_false(text_is_plain("a\0", 2));
+    assert_false(text_is_plain("\xe2\x80\xae", 3));
+    assert_false(text_is_plain("ok\xff", 3));
+}
+
 static void what_does_not_fit_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -154,6 +167,7 @@ int main(void)
         cmocka_unit_test(what_rfc_3629_forbids_is_not),
         cmocka_unit_test(decode_never_reads_beyond_the_length),
         cmocka_unit_test(control_characters_are_shown_not_sent),
+        cmocka_unit_test(plain_text_has_neither_control_characters_nor_broken_ones),
         cmocka_unit_test(what_does_not_fit_is_cut_between_characters),
         cmocka_unit_test(hex_goes_there_and_back),
         cmocka_unit_test(hex_of_another_form_is_refused_and_writes_nothing),
