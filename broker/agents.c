@@ -12,7 +12,7 @@
 
 enum {
     BLOCKED_MS = 20, /* libzmq does not say when a peer takes frames again: asked so often */
-    PERSON_NAME_SIZE = REGISTRY_NAME_SIZE + 11
+    PERSON_NAME_SIZE = REGISTRY_NAME_SIZE + 11 /* "~" and a number */
 };
 
 static const int64_t ns_per_ms = 1000000;
