@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 enum {
-    BLOCKED_MS = 20, /* libzmq does not say when a peer takes frames again: asked so often */
+    BLOCKED_MS = 20,                           /* libzmq does not say when a peer takes frames again: asked so often */
     PERSON_NAME_SIZE = REGISTRY_NAME_SIZE + 11 /* "~" and a number */
 };
 
