@@ -70,7 +70,7 @@ def black_hole_is_noticed_by_both_sides_and_healed():
 
 
 if __name__ == "__main__":
-    sandbox.need_root("unshare", "ip", "iptables")
+    sandbox.begin("unshare", "ip", "iptables")
     if not sandbox.is_inside():
         sys.exit(sandbox.enter("--net"))
     lay_cable()

@@ -11,6 +11,7 @@ Every wait has a deadline and fails with the log so far. Whatever happens, all p
 at the end of the with block.
 """
 import atexit
+import ctypes
 import os
 import pathlib
 import re
@@ -29,6 +30,8 @@ BUILD = pathlib.Path(os.environ.get("MILLRACE_BUILD", SOURCE / "build/dev"))
 BIN = BUILD / "bin"
 PEER = BUILD / "tests/system/system_peer"
 FAIL_OPEN = BUILD / "tests/system/system_fail_open.so"
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 WAIT_S = 20  # for what must happen: generous, sanitizers are slow
 
 
@@ -58,6 +61,11 @@ def run(*command, status=0, env=None):
     return done.stdout
 
 
+def end_with_the_test():
+    """In a child before its program begins: it is killed when the test is, by a timeout for one."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     """A program that runs until it is stopped; its stderr is read as lines of a log."""
 
@@ -72,9 +80,10 @@ class Process:
     def start(self):
         """Starts it; lines of an earlier run stay in the log."""
         check(self.child is None, f"{self.command[0]} runs already")
-        # pylint: disable-next=consider-using-with
+        # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
         self.child = subprocess.Popen(self.command, stdin=self.stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                      env=self.env, bufsize=0)
+                                      env=self.env, bufsize=0,
+                                      preexec_fn=end_with_the_test)
         os.set_blocking(self.child.stderr.fileno(), False)
         self.rest = b""
         return self
@@ -243,6 +252,7 @@ class Plant:
 
 def main(*tests):
     """Runs the test functions one after the other; prints each name, ends with status 1 if one failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # and so clean up
     wanted = sys.argv[1:]
     failed = 0
     for test in tests:
