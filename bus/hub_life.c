@@ -134,6 +134,10 @@ void hub_on_birth(void *user, const struct session_birth *birth)
     uint32_t publisher = life_meant(p, birth->publisher);
     if (!publisher)
         return;
+    for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
+        hub_take_born_tag(p, publisher, &birth->tags[i]);
+    if (birth->n_tags) /* a definition, perhaps of one long dead: its life is told by itself */
+        return;
     struct session_birth ours = *birth;
     ours.publisher = publisher;
     if (p->kind == PORT_APP) {
@@ -146,8 +150,6 @@ void hub_on_birth(void *user, const struct session_birth *birth)
         ours.link = p->link;
     }
     hub_must(p, hub_be_born(h, p, &ours));
-    for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
-        hub_take_born_tag(p, publisher, &birth->tags[i]);
 }
 
 void hub_on_death(void *user, const struct session_death *death)

@@ -151,6 +151,26 @@ static void a_record_on_its_way_to_who_has_just_left_is_not_kept(void **state)
     assert_int_equal(stats.slots, 0);
 }
 
+/* promise: value-stale */
+static void the_definition_of_a_dead_apps_tag_does_not_bring_it_back(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1], *late = &w->apps[2];
+    world_connect(w, 0);
+    app_open_topic(a, 2, "./oil/temp", "Cel");
+    app_write(a, 2, 48, MR_KEEP);
+    world_pump(w);
+    app_close(a, false);
+    app_told(b);
+    app_open(w, late, 1, "late"); /* is told name, death and definition */
+    app_subscribe(late, 1, "demo/#");
+    const char *told = app_told(late);
+    assert_true(tells(told, "demo/m1/oil/temp=48 by m1/a snapshot stale\n"));
+    world_cut(w, 1); /* its agent asks anew */
+    world_connect(w, 1);
+    assert_null(strstr(app_told(b), "demo/m1/oil/temp=48 by m1/a snapshot\n"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
@@ -163,6 +183,7 @@ int main(void)
         TEST(what_was_numbered_in_a_birth_that_is_refused_is_told),
         TEST(apps_live_on_in_the_birth_their_agent_is_born_again_in),
         TEST(a_record_on_its_way_to_who_has_just_left_is_not_kept),
+        TEST(the_definition_of_a_dead_apps_tag_does_not_bring_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
