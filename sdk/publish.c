@@ -72,6 +72,8 @@ enum mr_rc publish_now(struct mr_bus *b, const struct mr_pub *pub, bool *is_done
         *ret_ack = ack;
     if (!rc)
         rc = put(b, pub, topic, ack);
+    if (!rc && pub->flags & MR_CLEAR && topic->tag)
+        topic->tag->has_last = false; /* an agent started anew must not get back what was removed */
     if (rc) {
         ack_free(b, ack);
         topic_release(topic);

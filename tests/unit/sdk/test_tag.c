@@ -241,6 +241,23 @@ static void an_agent_started_anew_gets_the_last_values_again(void **unused)
     world_free(w);
 }
 
+static void a_removed_value_does_not_come_back_with_a_new_agent(void **unused)
+{
+    struct world *w = world_new(NULL);
+    struct mr_tag *tag = open_tag(w, NULL, "./a");
+    const struct mr_pub removal = {.size = sizeof removal, .topic = "./a", .flags = MR_CLEAR};
+    (void)unused;
+    assert_int_equal(write_f64(tag, 1), MR_OK);
+    assert_int_equal(mr_publish_opt(w->bus, &removal), MR_OK);
+    world_settle(w);
+    assert_int_equal(w->agent.n_records, 2);
+    world_cut(w);
+    w->agent.nonce = 2;
+    world_pass(w, 100);
+    assert_int_equal(w->agent.n_records, 2);
+    world_free(w);
+}
+
 static void every_failed_allocation_of_a_tag_is_a_result(void **unused)
 {
     (void)unused;
@@ -276,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_row_is_written_whole_or_not_at_all),
         cmocka_unit_test(a_lost_device_dies_after_what_was_written_and_comes_back_with_the_next_value),
         cmocka_unit_test(an_agent_started_anew_gets_the_last_values_again),
+        cmocka_unit_test(a_removed_value_does_not_come_back_with_a_new_agent),
         cmocka_unit_test(every_failed_allocation_of_a_tag_is_a_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
