@@ -166,6 +166,7 @@ void hub_set_birth(struct hub *h, uint64_t birth)
     h->link = 0;
     hub_must(NULL, be_born(h));
     hub_parts_born(h);
+    hub_own_values_born(h);
 }
 
 void hub_set_clock_state(struct hub *h, uint8_t state)

@@ -81,7 +81,7 @@ void hub_turn_end(struct hub *h);
 void hub_tick(struct hub *h);
 int64_t hub_deadline(const struct hub *h);
 /* While there is no uplink session. Live numbers go on: what was numbered in the birth that was refused is lost to all but this
- * machine, and the next Hello says so. Apps that are here live in the new birth. */
+ * machine, and the next Hello says so. Apps that are here live in the new birth, and their last values are theirs in it. */
 void hub_set_birth(struct hub *h, uint64_t birth);
 void hub_set_clock_state(struct hub *h, uint8_t state); /* enum clock_state of this machine, as the kernel says */
 

@@ -241,6 +241,9 @@ void hub_tell_topic(struct port *p, uint32_t topic);
 /* hub_record.c */
 void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
 void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head, const struct record *record);
+/* What was written here in a birth that was refused is numbered again in the new one: else others would take it for older than
+ * what they have. */
+void hub_own_values_born(struct hub *h);
 void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, struct record *record);
 /* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);

@@ -203,6 +203,32 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     }
 }
 
+void hub_own_values_born(struct hub *h)
+{
+    uint64_t cursor = 0;
+    for (const struct slot *slot; (slot = lastval_walk(h->lastval, &cursor));) {
+        if (slot->owner != h->self || slot->head.birth >= h->birth)
+            continue;
+        buf_clear(&h->scratch); /* the body is the slot's own, which is about to be written */
+        if (buf_append(&h->scratch, slot->body, slot->body_len))
+            return;
+        struct batch_head head = slot->head;
+        head.birth = h->birth;
+        head.link = h->link;
+        const struct record record = {.topic = slot->topic,
+                                      .flags = slot->flags,
+                                      .seq = ++h->seq,
+                                      .source_us = slot->source_us,
+                                      .body = h->scratch.data,
+                                      .body_len = slot->body_len};
+        keep(h, NULL, &head, h->self, &record);
+        struct route_ports to = route_subscribers(h->route, slot->topic);
+        for (size_t i = 0; i < to.n; i++)
+            if (h->ports[to.port[i]])
+                hub_put_slot(h->ports[to.port[i]], slot, 0);
+    }
+}
+
 /* A broker's share of a record its agent sent. */
 static void accept_from_agent(struct port *p, const struct batch_head *head, struct record *record)
 {

@@ -1,4 +1,4 @@
-/* test_hub_loss.c - losses that only a certain order of events shows; each was found by mrsim first. */
+/* test_hub_loss.c - losses and last values that only a certain order of events shows; each was found by mrsim first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,6 +138,24 @@ static void apps_live_on_in_the_birth_their_agent_is_born_again_in(void **state)
     assert_true(tells(app_told(a), "demo/m1/raw=5 by m1/a snapshot\n"));
 }
 
+/* promise: value-forward */
+static void values_of_a_birth_that_is_refused_reach_others_in_the_next(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1];
+    app_write(a, 1, 5, MR_KEEP);
+    world_connect(w, 0);
+    world_new_agent(w, 0, 900); /* another computer, its disk empty */
+    app_open(w, a, 0, "a");
+    app_open_topic(a, 1, "./raw", NULL);
+    app_write(a, 1, 6, MR_KEEP);
+    world_connect(w, 0);
+    app_told(b);
+    hub_set_birth(w->agents[0].hub, 1001);
+    world_connect(w, 0);
+    assert_true(tells(app_told(b), "demo/m1/raw=6 by m1/a snapshot\n"));
+}
+
 static void a_record_on_its_way_to_who_has_just_left_is_not_kept(void **state)
 {
     struct world *w = *state;
@@ -182,6 +200,7 @@ int main(void)
         TEST(an_agent_back_before_its_end_was_noticed_has_lost_its_tail),
         TEST(what_was_numbered_in_a_birth_that_is_refused_is_told),
         TEST(apps_live_on_in_the_birth_their_agent_is_born_again_in),
+        TEST(values_of_a_birth_that_is_refused_reach_others_in_the_next),
         TEST(a_record_on_its_way_to_who_has_just_left_is_not_kept),
         TEST(the_definition_of_a_dead_apps_tag_does_not_bring_it_back),
     };
