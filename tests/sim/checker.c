@@ -97,6 +97,7 @@ static int by_number(const void *a, const void *b)
 /* The last of a program, or of one of its topics, that an agent took. */
 struct last_taken {
     uint64_t number, birth;
+    bool is_cleared;
 };
 
 struct order {
@@ -106,17 +107,20 @@ struct order {
     uint64_t birth;
 };
 
-/* A program writes a tag's value anew for an agent that begins anew: once per birth, and never one that was overtaken. */
+/* A program writes a tag's value anew for an agent that begins anew: once per birth, and never one that was overtaken or
+ * removed. */
 static bool is_in_order(struct order *o, const struct accepted *a, const struct published *p)
 {
     unsigned program = (unsigned)a->program % PROGRAMS;
     struct last_taken *topic = &o->of_topic[a->topic * PROGRAMS + program];
     bool is_anew = a->flags == MR_KEEP && p->at_ns < o->birth_ns;
     struct last_taken *last = is_anew ? topic : &o->of_program[program];
-    bool is_fine = a->number > last->number || (is_anew && a->number == last->number && a->birth != last->birth);
+    bool is_fine = a->number > last->number ||
+                   (is_anew && a->number == last->number && a->birth != last->birth && !last->is_cleared);
     if (a->number > o->of_program[program].number)
         o->of_program[program].number = a->number;
-    *topic = (struct last_taken){a->number, a->birth};
+    if (!(a->flags & MR_BACKFILL))
+        *topic = (struct last_taken){.number = a->number, .birth = a->birth};
     return is_fine;
 }
 
@@ -131,8 +135,10 @@ static void check_machine(struct checker *c, int machine, const struct published
         if (a->birth != order.birth)
             order.birth_ns = a->at_ns;
         order.birth = a->birth;
-        if (a->flags & MR_CLEAR)
+        if (a->flags & MR_CLEAR) {
+            order.of_topic[a->topic * PROGRAMS + (unsigned)a->program % PROGRAMS].is_cleared = true;
             continue;
+        }
         const struct published *p = bsearch(&key, sorted, c->h->n_published, sizeof key, by_number);
         if (!p || p->hash != a->hash || p->topic != a->topic || p->flags != a->flags) {
             checker_broken(c, RULE_ACCEPT, "m%d took %llx of '%s' which was not published so", machine + 1,

@@ -27,6 +27,18 @@ static bool is_current(const struct history *h, int machine, uint64_t birth)
     return false;
 }
 
+/* Who wrote it has a session, and had it when it wrote. */
+static bool writer_lives(const struct checker *c, const struct final_slot *s)
+{
+    const struct accepted *a = checker_find(c, s->owner, s->birth, s->seq);
+    for (size_t i = 0; a && i < c->h->n_lives; i++) {
+        const struct final_life *life = &c->h->lives[i];
+        if (life->machine == s->owner && life->program == a->program && life->birth == s->birth)
+            return true;
+    }
+    return false;
+}
+
 static bool follows(const struct history *h, int machine, uint32_t topic)
 {
     for (size_t i = 0; i < h->n_subs; i++)
@@ -57,6 +69,14 @@ static void check_slot(struct checker *c, const struct final_slot *s)
     }
 }
 
+static bool has_dropped(const struct subscription *sub)
+{
+    for (size_t i = 0; i < sub->n; i++)
+        if (sub->items[i].kind == ITEM_LOSS && sub->items[i].cause == MR_SLOW_READER)
+            return sub->is_read_slowly;
+    return false;
+}
+
 /* A subscription has seen what its agent holds, and knows whether that is stale. */
 static void check_view(struct checker *c, const struct subscription *sub, struct seen_values *seen)
 {
@@ -75,7 +95,7 @@ static void check_view(struct checker *c, const struct subscription *sub, struct
                            (unsigned long long)s->birth, (unsigned long long)s->seq);
             return;
         }
-        if (!s->is_cleared && v->is_stale == is_current(h, s->owner, s->birth))
+        if (!s->is_cleared && v->is_stale == writer_lives(c, s))
             checker_broken(c, RULE_STALE, "at rest a%d's '%s' takes '%s' of m%d, %llx/%llu, for %s", sub->program + 1,
                            sub->filter, h->topics[s->topic], s->owner + 1, (unsigned long long)s->birth,
                            (unsigned long long)s->seq, v->is_stale ? "stale" : "fresh");
@@ -93,6 +113,22 @@ static void check_life(struct checker *c, int machine, int program, uint64_t bir
                    (unsigned long long)birth);
 }
 
+static bool has_life(const struct history *h, int machine, int program)
+{
+    for (size_t i = 0; i < h->n_lives; i++)
+        if (h->lives[i].machine == machine && h->lives[i].program == program)
+            return true;
+    return false;
+}
+
+/* The death of a machine is that of all on it: they may still be listed. */
+static void check_death(struct checker *c, const struct final_presence *p)
+{
+    bool may_be_listed = p->program != HISTORY_ANY && !has_life(c->h, p->machine, HISTORY_ANY);
+    if (p->is_alive && !may_be_listed && !has_life(c->h, p->machine, p->program))
+        checker_broken(c, RULE_PRESENCE, "at rest the broker shows m%d/a%d alive", p->machine + 1, p->program + 1);
+}
+
 void checker_check_rest(struct checker *c)
 {
     const struct history *h = c->h;
@@ -101,14 +137,14 @@ void checker_check_rest(struct checker *c)
     for (size_t i = 0; i < h->n_subs && h->n_slots; i++) {
         struct seen_values seen = {.at = NULL};
         struct checker quiet = *c;
-        if (!h->subs[i]->is_open)
+        if (!h->subs[i]->is_open || has_dropped(h->subs[i]))
             continue;
         checker_check_sub(&quiet, h->subs[i], &seen);
         check_view(c, h->subs[i], &seen);
         free(seen.at);
     }
-    for (size_t i = 0; i < h->n_lives; i++) {
-        check_life(c, h->lives[i].machine, HISTORY_ANY, h->lives[i].birth);
+    for (size_t i = 0; i < h->n_lives; i++)
         check_life(c, h->lives[i].machine, h->lives[i].program, h->lives[i].birth);
-    }
+    for (size_t i = 0; i < h->n_presence; i++)
+        check_death(c, &h->presence[i]);
 }

@@ -54,7 +54,7 @@ static void broken(struct walker *w, enum rule rule, const struct item *item, co
 
 static bool is_due(const struct walker *w, const struct accepted *a)
 {
-    return w->matches[a->topic] && (w->sub->with_backfill || !(a->flags & MR_BACKFILL));
+    return w->matches[a->topic] && !a->is_anew && (w->sub->with_backfill || !(a->flags & MR_BACKFILL));
 }
 
 /* Records the subscription should have had, of positions from..to-1, and the first of them. */

@@ -9,7 +9,8 @@
 #include "sdk/transport.h"
 #include "station.h"
 
-enum { CLIENT_SUBS = 6, CLIENT_SERVICE = CLIENT_SUBS };
+/* The last subscription of a program on libmillrace is read now and then, through a small ring. */
+enum { CLIENT_SUBS = 6, CLIENT_POLLED = CLIENT_SUBS - 1 };
 
 /* What a subscription is given. */
 struct told {

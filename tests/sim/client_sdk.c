@@ -7,7 +7,7 @@
 #include "sdk/bus.h"
 #include "sdk/bus_private.h"
 
-enum { BUS_BYTES = 4 * 1024 * 1024, RING_BYTES = 64 * 1024, CALLS = 64, TAGS = 4, POLLED_SUB = CLIENT_SUBS - 1 };
+enum { BUS_BYTES = 4 * 1024 * 1024, RING_BYTES = 64 * 1024, CALLS = 64, TAGS = 4 };
 
 struct sdk_client;
 
@@ -154,10 +154,10 @@ static enum mr_rc subscribe(struct client *client, unsigned sub, const char *fil
 {
     struct sdk_client *c = (struct sdk_client *)client;
     struct sdk_sub *s = &c->subs[sub];
-    const struct mr_sub_opt opt = {.size = sizeof opt, .max_bytes = sub == POLLED_SUB ? RING_BYTES : 0};
+    const struct mr_sub_opt opt = {.size = sizeof opt, .max_bytes = sub == CLIENT_POLLED ? RING_BYTES : 0};
     *s = (struct sdk_sub){.client = c};
     wake(c);
-    return mr_subscribe(c->bus, filter, &opt, sub == POLLED_SUB ? NULL : on_message, s, &s->sub);
+    return mr_subscribe(c->bus, filter, &opt, sub == CLIENT_POLLED ? NULL : on_message, s, &s->sub);
 }
 
 static void unsubscribe(struct client *client, unsigned sub)
@@ -204,7 +204,7 @@ static void poll_now_and_then(struct sdk_client *c)
 {
     struct sim *sim = c->conf.process->sim;
     const struct mr_msg *msg;
-    struct sdk_sub *s = &c->subs[POLLED_SUB];
+    struct sdk_sub *s = &c->subs[CLIENT_POLLED];
     if (c->poll_ns > sim->now_ns)
         return;
     while (s->sub && mr_next(s->sub, 0, &msg) == MR_OK)
@@ -236,7 +236,7 @@ static void take_turn(struct client *client)
     if (next != INT64_MAX)
         next -= c->conf.machine->mono_base_ns;
     process_at(c->conf.process, next > sim->now_ns + SIM_US ? next : sim->now_ns + SIM_US);
-    if (c->subs[POLLED_SUB].sub)
+    if (c->subs[CLIENT_POLLED].sub)
         process_at(c->conf.process, c->poll_ns);
 }
 

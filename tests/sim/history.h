@@ -25,6 +25,7 @@ struct accepted {
     int64_t at_ns;
     uint32_t topic, flags;
     int program;
+    bool is_anew; /* a last value that its agent, born again, numbered anew: not live, it comes as a snapshot does */
 };
 
 enum item_kind {
@@ -52,8 +53,9 @@ struct item {
 struct subscription {
     int program, machine; /* where it is */
     char filter[64];      /* in full */
-    bool has_snapshot, with_backfill;
-    bool is_open; /* at the end of the run */
+    bool with_backfill;
+    bool is_read_slowly; /* through a small ring in the program itself: what that drops is told, and not shown again */
+    bool is_open;        /* at the end of the run */
     struct item *items;
     size_t n, cap;
 };
@@ -78,7 +80,7 @@ struct final_slot {
     bool is_cleared;
 };
 
-/* A program that has a session at the end, under its agent's birth. */
+/* A machine that is up at the end (program HISTORY_ANY), or a program on it that has a session. */
 struct final_life {
     int machine, program;
     uint64_t birth;

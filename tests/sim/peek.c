@@ -110,6 +110,27 @@ void peek_accepted(const struct hub *hub, struct history *history, int machine, 
         }
 }
 
+void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns)
+{
+    for (uint64_t seq = before + 1; seq <= hub->seq; seq++) {
+        uint64_t cursor = 0;
+        for (const struct slot *slot; (slot = lastval_walk(hub->lastval, &cursor));) {
+            if (slot->owner != hub->self || slot->seq != seq)
+                continue;
+            struct accepted a = {.birth = hub->birth,
+                                 .seq = seq,
+                                 .at_ns = now_ns,
+                                 .is_anew = true,
+                                 .program = peek_program(names_get_publisher(hub->names, slot->publisher)->part)};
+            const struct record record = {.topic = slot->topic,
+                                          .flags = slot->flags & (MR_KEEP | MR_CLEAR | MR_FORCED),
+                                          .body = slot->body,
+                                          .body_len = slot->body_len};
+            note_accepted(hub, history, machine, &record, &a);
+        }
+    }
+}
+
 /* -- what it holds -- */
 void peek_slots(const struct hub *hub, struct history *history, int place)
 {

@@ -13,6 +13,9 @@ size_t peek_most_queued(const struct hub *hub);
 void peek_accepted(const struct hub *hub, struct history *history, int machine, int program, const uint8_t *frame,
                    size_t len, uint64_t before, int64_t now_ns);
 
+/* The agent was born again, and numbered its own last values anew: notes those above `before`. */
+void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns);
+
 /* Every last value it holds, place as in struct final_slot. */
 void peek_slots(const struct hub *hub, struct history *history, int place);
 /* Those that match and have not changed since an instant of the hub's clock, as ITEM_EXPECTED. A broker's do not count for the

@@ -175,7 +175,7 @@ static void open_sub(struct program *p, unsigned i)
     struct subscription *s = history_subscribe(p->history);
     s->program = p->index;
     s->machine = p->machine_index;
-    s->has_snapshot = true;
+    s->is_read_slowly = p->kind == &client_sdk && i == CLIENT_POLLED;
     snprintf(s->filter, sizeof s->filter, "%s", filters[sim_below(p->sim, sizeof filters / sizeof *filters)]);
     p->subs[i] = s;
     enum mr_rc rc = p->client->kind->subscribe(p->client, i, s->filter);
@@ -310,6 +310,9 @@ void program_final_round(struct program *p, const struct program *all, bool is_r
     }
     for (int i = 0; i < p->plant->n_programs; i++) {
         snprintf(text, sizeof text, "%s/%s/svc", all[i].path, all[i].name);
-        ask(p, text, is_rehearsal ? EXPECT_ANYTHING : all[i].is_serving ? EXPECT_ANSWER : EXPECT_NOBODY);
+        ask(p, text,
+            is_rehearsal                         ? EXPECT_ANYTHING
+            : all[i].client && all[i].is_serving ? EXPECT_ANSWER
+                                                 : EXPECT_NOBODY);
     }
 }

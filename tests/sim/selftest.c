@@ -45,7 +45,7 @@ static void tell_a_good_story(struct history *h)
     history_init(h, 1);
     history_topic(h, "demo/m1/x");
     struct subscription *s = history_subscribe(h);
-    *s = (struct subscription){.program = PROGRAM, .filter = "demo/#", .has_snapshot = true, .is_open = true};
+    *s = (struct subscription){.program = PROGRAM, .filter = "demo/#", .is_open = true};
     for (uint64_t seq = 1; seq <= RECORDS; seq++)
         write_record(h, seq);
     struct item *expected = history_item(s, ITEM_EXPECTED, SIM_S);
@@ -60,6 +60,7 @@ static void tell_a_good_story(struct history *h)
     *history_ask(h) = (struct asked){.id = 9, .outcomes = 1, .handled = 1, .answers_id = 9};
     *history_slot(h) = last_slot(0);
     *history_slot(h) = last_slot(HISTORY_BROKER);
+    *history_life(h) = (struct final_life){.machine = 0, .program = HISTORY_ANY, .birth = BIRTH};
     *history_life(h) = (struct final_life){.machine = 0, .program = PROGRAM, .birth = BIRTH};
     *history_presence(h) = (struct final_presence){0, HISTORY_ANY, BIRTH, true};
     *history_presence(h) = (struct final_presence){0, PROGRAM, BIRTH, true};
@@ -265,7 +266,7 @@ static void stale_though_its_publisher_lives(struct history *h)
 
 static void fresh_though_its_publisher_was_born_again(struct history *h)
 {
-    h->lives[0].birth = BIRTH + 1;
+    h->lives[0].birth = h->lives[1].birth = BIRTH + 1;
     h->n_presence = 0;
     *history_presence(h) = (struct final_presence){0, HISTORY_ANY, BIRTH + 1, true};
     *history_presence(h) = (struct final_presence){0, PROGRAM, BIRTH + 1, true};
@@ -315,6 +316,34 @@ static void alive_and_shown_dead(struct history *h)
 static void alive_and_not_shown(struct history *h)
 {
     h->n_presence = 1;
+}
+
+static void ended_and_shown_alive(struct history *h)
+{
+    h->n_lives = 1;
+    h->subs[0]->is_open = false;
+}
+
+static void ended_and_its_value_fresh(struct history *h)
+{
+    h->n_lives = 1;
+    h->n_presence = 1;
+}
+
+static void ended_and_its_value_stale(struct history *h)
+{
+    ended_and_its_value_fresh(h);
+    stale_though_its_publisher_lives(h);
+}
+
+static void a_removed_tag_written_anew(struct history *h)
+{
+    struct accepted removal = {.birth = BIRTH, .seq = RECORDS + 1, .flags = MR_CLEAR, .program = PROGRAM};
+    struct accepted anew = h->machines[0].accepted[RECORDS - 1];
+    *history_accept(h, 0) = removal;
+    anew.birth = BIRTH + 1;
+    anew.at_ns = 50 * SIM_S;
+    *history_accept(h, 0) = anew;
 }
 
 static const struct mutation {
@@ -368,6 +397,10 @@ static const struct mutation {
     MUTATION(an_answer_though_nobody_serves, RULE_REQUEST),
     MUTATION(alive_and_shown_dead, RULE_PRESENCE),
     MUTATION(alive_and_not_shown, RULE_PRESENCE),
+    MUTATION(ended_and_shown_alive, RULE_PRESENCE),
+    MUTATION(ended_and_its_value_fresh, RULE_STALE),
+    MUTATION(ended_and_its_value_stale, RULE_NONE),
+    MUTATION(a_removed_tag_written_anew, RULE_ACCEPT),
 };
 
 /* The matcher by itself: filter, topic, does it match. */

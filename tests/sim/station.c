@@ -159,7 +159,9 @@ static void be_born_again(struct station *s)
     s->lives = (uint32_t)(s->birth_floor >> 32) + 1;
     s->birth = (uint64_t)s->lives << 32 | (uint32_t)rand_u64(&s->rand.source);
     s->birth_floor = 0;
+    uint64_t before = peek_seq(s->hub);
     hub_set_birth(s->hub, s->birth);
+    peek_numbered_anew(s->hub, s->history, s->index, before, s->sim->now_ns);
     sim_trace(s->sim, "%s: born again %llx", s->name, (unsigned long long)s->birth);
 }
 

@@ -33,11 +33,15 @@ static bool is_all_well(const struct world *w)
 {
     if (!is_station_well(&w->broker))
         return false;
-    for (int i = 0; i < w->plant.n_machines; i++)
-        if (!is_station_well(&w->agents[i]) || !station_has_uplink(&w->agents[i]) || w->uplinks[i].is_dark)
+    for (int i = 0; i < w->plant.n_machines; i++) {
+        const struct station *s = &w->agents[i];
+        if (!w->is_machine_gone[i] && (!is_station_well(s) || !station_has_uplink(s) || w->uplinks[i].is_dark))
             return false;
+    }
     for (int i = 0; i < w->plant.n_programs; i++) {
         const struct program *p = &w->programs[i];
+        if (w->is_program_gone[i])
+            continue;
         if (!p->client || !p->client->kind->is_up(p->client) || p->process.frozen_ns > w->sim.now_ns)
             return false;
     }
@@ -168,6 +172,31 @@ static void start_all(struct world *w)
         sim_at(sim, sim_between(sim, 0, 600 * SIM_MS), start_program, &w->programs[i]);
 }
 
+static void leave(struct world *w, int program)
+{
+    w->is_program_gone[program] = true;
+    program_end(&w->programs[program], sim_chance(&w->sim, 50));
+}
+
+/* Some never come back, so that something is stale at the end. */
+static void leave_some(struct world *w)
+{
+    struct sim *sim = &w->sim;
+    int machine = (int)sim_below(sim, (uint64_t)w->plant.n_machines);
+    if (sim_chance(sim, 40))
+        leave(w, (int)sim_below(sim, (uint64_t)w->plant.n_programs));
+    if (w->plant.n_machines == 1 || !sim_chance(sim, 25))
+        return;
+    w->is_machine_gone[machine] = true;
+    for (int i = 0; i < w->plant.n_programs; i++)
+        if (plant_machine_of(&w->plant, i) == machine)
+            leave(w, i);
+    if (sim_chance(sim, 50))
+        station_stop(&w->agents[machine]);
+    else
+        station_crash(&w->agents[machine]);
+}
+
 static void final_round(struct world *w, bool is_rehearsal)
 {
     for (int i = 0; i < w->plant.n_programs; i++)
@@ -186,13 +215,17 @@ static void look_at_the_end(struct world *w)
         peek_slots(w->broker.hub, h, HISTORY_BROKER);
         peek_presence(w->broker.hub, h);
     }
-    for (int i = 0; i < w->plant.n_machines; i++)
-        if (w->agents[i].hub)
-            peek_slots(w->agents[i].hub, h, i);
-    for (int i = 0; i < w->plant.n_programs; i++)
-        *history_life(h) = (struct final_life){.machine = plant_machine_of(&w->plant, i),
-                                               .program = i,
-                                               .birth = w->agents[plant_machine_of(&w->plant, i)].birth};
+    for (int i = 0; i < w->plant.n_machines; i++) {
+        if (!w->agents[i].hub)
+            continue;
+        peek_slots(w->agents[i].hub, h, i);
+        *history_life(h) = (struct final_life){.machine = i, .program = HISTORY_ANY, .birth = w->agents[i].birth};
+    }
+    for (int i = 0; i < w->plant.n_programs; i++) {
+        int machine = plant_machine_of(&w->plant, i);
+        if (!w->is_program_gone[i])
+            *history_life(h) = (struct final_life){.machine = machine, .program = i, .birth = w->agents[machine].birth};
+    }
 }
 
 void world_run(struct world *w)
@@ -211,6 +244,8 @@ void world_run(struct world *w)
         faults_begin(w);
     sim_run(sim, w->end_of_faults_ns);
     faults_heal(w);
+    if (w->has_faults)
+        leave_some(w);
     sim_run(sim, sim->now_ns + heal_s * SIM_S);
     w->plant.is_busy = false;
     final_round(w, true);

@@ -27,6 +27,7 @@ struct world {
     struct plant plant;
     int64_t end_of_faults_ns, trouble_ns; /* trouble: when something last broke, was dropped or healed */
     bool has_faults;
+    bool is_machine_gone[WORLD_AGENTS], is_program_gone[WORLD_PROGRAMS]; /* for good, when all else has healed */
     unsigned n_faults;
 };
 
