@@ -132,6 +132,7 @@ static void drop_session(struct mr_bus *b)
 void agent_fini(struct mr_bus *b)
 {
     drop_session(b);
+    set_state(b, AGENT_AWAY); /* what is freed after this sends nothing more */
     mem_free(b->agent.identity);
     mem_free(b->agent.path);
 }

@@ -205,6 +205,16 @@ static struct mr_sub *serve(struct world *w)
     return service;
 }
 
+static void a_handle_closes_with_requests_nobody_has_read(void **unused)
+{
+    struct world *w = world_new(NULL);
+    (void)unused;
+    (void)serve(w);
+    wire_request(&w->agent, "svc", "q", 5, 1000);
+    world_settle(w);
+    world_free(w); /* closes the handle */
+}
+
 static void a_kept_request_is_answered_later_and_once(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -307,6 +317,7 @@ int main(void)
         cmocka_unit_test(requests_out_of_range_are_refused),
         cmocka_unit_test(every_failed_allocation_of_a_request_is_a_result),
         cmocka_unit_test(a_request_is_answered_in_its_callback),
+        cmocka_unit_test(a_handle_closes_with_requests_nobody_has_read),
         cmocka_unit_test(a_kept_request_is_answered_later_and_once),
         cmocka_unit_test(a_reply_that_nobody_waits_for_says_so),
         cmocka_unit_test(what_no_service_takes_is_answered_at_once),
