@@ -203,6 +203,14 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     }
 }
 
+static void show(struct hub *h, const struct slot *slot)
+{
+    struct route_ports to = route_subscribers(h->route, slot->topic);
+    for (size_t i = 0; i < to.n; i++)
+        if (h->ports[to.port[i]])
+            hub_put_slot(h->ports[to.port[i]], slot, 0);
+}
+
 void hub_own_values_born(struct hub *h)
 {
     uint64_t cursor = 0;
@@ -222,10 +230,7 @@ void hub_own_values_born(struct hub *h)
                                       .body = h->scratch.data,
                                       .body_len = slot->body_len};
         keep(h, NULL, &head, h->self, &record);
-        struct route_ports to = route_subscribers(h->route, slot->topic);
-        for (size_t i = 0; i < to.n; i++)
-            if (h->ports[to.port[i]])
-                hub_put_slot(h->ports[to.port[i]], slot, 0);
+        show(h, slot);
     }
 }
 
@@ -260,8 +265,12 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     if (route_subscribers(h->route, record->topic).n == 0)
         return; /* the last who followed it left while it was on its way: nobody would forget it any more */
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
-    if (kept != LASTVAL_OLD || !(is_snapshot || record->flags & MR_FROM_SNAPSHOT))
-        hub_deliver(h, p, head, record);
+    if (kept == LASTVAL_OLD && (is_snapshot || record->flags & MR_FROM_SNAPSHOT))
+        return;
+    /* The word of a death overtakes what was written last, and comes ahead of a snapshot. */
+    if (is_kept(record) && !presence_lives_in(h->presence, head->publisher, head->birth, record->seq))
+        record->flags |= MR_STALE;
+    hub_deliver(h, p, head, record);
 }
 
 static void accept(struct port *p, struct batch_head *head, struct record *record)

@@ -189,6 +189,25 @@ static void the_definition_of_a_dead_apps_tag_does_not_bring_it_back(void **stat
     assert_null(strstr(app_told(b), "demo/m1/oil/temp=48 by m1/a snapshot\n"));
 }
 
+/* promise: value-stale */
+static void what_a_dead_app_wrote_last_is_stale_even_where_its_death_came_first(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1];
+    world_connect(w, 0);
+    app_write(a, 1, 5, MR_KEEP);
+    world_pump(w);
+    app_told(b);
+    app_write(a, 1, 6, MR_KEEP);
+    session_bye(a->session, MR_OK, "closed", 0); /* record and death leave the agent in one turn */
+    world_pump(w);
+    assert_true(tells(app_told(b), "stale\n"));
+    world_cut(w, 1);
+    app_told(b);
+    world_connect(w, 1);
+    assert_null(strstr(app_told(b), "demo/m1/raw=6 by m1/a snapshot\n"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
@@ -202,6 +221,7 @@ int main(void)
         TEST(apps_live_on_in_the_birth_their_agent_is_born_again_in),
         TEST(values_of_a_birth_that_is_refused_reach_others_in_the_next),
         TEST(a_record_on_its_way_to_who_has_just_left_is_not_kept),
+        TEST(what_a_dead_app_wrote_last_is_stale_even_where_its_death_came_first),
         TEST(the_definition_of_a_dead_apps_tag_does_not_bring_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
