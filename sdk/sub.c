@@ -61,7 +61,7 @@ void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count)
     s->bus->stats.lost += count;
     mark_ready(s);
     struct sub_loss *loss = loss_of(s, publisher);
-    if (!loss && s->n_losses == SUB_LOSSES_MAX - 1 && publisher) {
+    if (!loss && s->n_losses >= SUB_LOSSES_MAX - 1 && publisher) {
         publisher = NULL;
         loss = loss_of(s, NULL);
     }

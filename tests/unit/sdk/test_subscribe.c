@@ -178,6 +178,36 @@ static void a_lost_agent_opens_a_gap_makes_stale_and_the_new_one_closes_it(void 
     world_free(w);
 }
 
+/* promise: live-loss */
+static void losses_of_more_publishers_than_are_told_apart_add_up(void **unused)
+{
+    enum { PUBLISHERS = 12, ROUNDS = 60 };
+    struct world *w = world_new(NULL);
+    const struct mr_sub_opt opt = {.size = sizeof opt, .max_bytes = 64 * 1024};
+    struct mr_sub *sub;
+    const struct mr_msg *msg;
+    char name[8];
+    uint64_t given = 0, lost = 0;
+    (void)unused;
+    assert_int_equal(mr_subscribe(w->bus, "a/#", &opt, NULL, NULL, &sub), MR_OK);
+    up(w);
+    for (uint32_t i = 0; i < PUBLISHERS; i++) {
+        snprintf(name, sizeof name, "p%u", i);
+        const struct session_publisher publisher = {.id = 100 + i, .identity = name, .part = ""};
+        assert_int_equal(session_name_publisher(w->agent.session, &publisher), MR_OK);
+    }
+    for (int i = 0; i < PUBLISHERS * ROUNDS; i++)
+        wire_give(&w->agent, &(struct wire_value){.topic = "a/x", .publisher = 100 + (uint32_t)(i % PUBLISHERS)});
+    world_settle(w);
+    while (mr_next(sub, 0, &msg) == MR_OK) {
+        given += msg->kind == MR_DATA;
+        lost += msg->kind == MR_LOSS ? msg->count : 0;
+    }
+    assert_true(lost > PUBLISHERS);
+    assert_int_equal(given + lost, PUBLISHERS * ROUNDS);
+    world_free(w);
+}
+
 /* A further subscription can hold back the acknowledgement of all. */
 static void a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came(void **unused)
 {
@@ -624,6 +654,7 @@ int main(void)
         cmocka_unit_test(a_stale_value_has_the_status_its_dead_publisher_left),
         cmocka_unit_test(births_and_deaths_come_to_those_who_hold_a_value_and_once),
         cmocka_unit_test(a_lost_agent_opens_a_gap_makes_stale_and_the_new_one_closes_it),
+        cmocka_unit_test(losses_of_more_publishers_than_are_told_apart_add_up),
         cmocka_unit_test(a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came),
         cmocka_unit_test(a_snapshot_answers_only_the_entry_that_asked),
         cmocka_unit_test(removals_of_what_was_never_seen_are_silent),
