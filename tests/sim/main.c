@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 #include "checker.h"
 #include "selftest.h"
 #include "world.h"
+
+enum { JOBS_MOST = 64 };
 
 struct plan {
     struct world_options options;
@@ -82,15 +85,15 @@ static int run_single(const struct plan *plan)
     return 1;
 }
 
-/* The seeds of one worker: from + nth, from + nth + jobs, … Ends at the first failure. */
-static int work(const struct plan *plan, uint64_t nth, FILE *report)
+/* The seeds of one worker: from + nth, from + nth + jobs, … Ends at the first failure. *ret_current is shared. */
+static int work(const struct plan *plan, uint64_t nth, uint64_t *ret_current, FILE *report)
 {
     double seconds = 0;
     uint64_t steps = 0;
     for (uint64_t i = nth; i < plan->n_seeds; i += (uint64_t)plan->jobs) {
         struct world_options options = plan->options;
         struct outcome o;
-        options.seed = plan->from + i;
+        options.seed = *ret_current = plan->from + i;
         run_one(&options, &o);
         seconds += o.seconds;
         steps += o.steps;
@@ -105,35 +108,57 @@ static int work(const struct plan *plan, uint64_t nth, FILE *report)
     return 0;
 }
 
-static int run_many(const struct plan *plan)
+/* One worker per job; says which seed a worker died of. Returns whether any failed. */
+static int wait_for_all(const pid_t *workers, const uint64_t *current, long n)
 {
-    int pipe_fds[2], failed = 0, status;
+    int failed = 0, status;
+    for (pid_t pid; (pid = wait(&status)) > 0;) {
+        failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+        for (long j = 0; j < n; j++)
+            if (workers[j] == pid && WIFSIGNALED(status))
+                printf("seed %llu ends by signal %d\n  replay: mrsim --seed %llu\n", (unsigned long long)current[j],
+                       WTERMSIG(status), (unsigned long long)current[j]);
+    }
+    return failed;
+}
+
+static void print_sum(const struct plan *plan, FILE *reports)
+{
     double seconds = 0, part;
     unsigned long long steps = 0, part_steps;
-    if (pipe(pipe_fds))
-        return 2;
-    for (long j = 0; j < plan->jobs; j++) {
-        pid_t pid = fork();
-        if (pid < 0)
-            return 2;
-        if (pid == 0) {
-            close(pipe_fds[0]);
-            _exit(work(plan, (uint64_t)j, fdopen(pipe_fds[1], "w")));
-        }
-    }
-    close(pipe_fds[1]);
-    while (wait(&status) > 0)
-        failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    FILE *reports = fdopen(pipe_fds[0], "r");
-    while (reports && fscanf(reports, "%lf %llu", &part, &part_steps) == 2) {
+    while (fscanf(reports, "%lf %llu", &part, &part_steps) == 2) {
         seconds += part;
         steps += part_steps;
     }
+    printf("%llu seeds from %llu, all promises kept: %.0f s simulated, %llu events\n",
+           (unsigned long long)plan->n_seeds, (unsigned long long)plan->from, seconds, steps);
+}
+
+static int run_many(const struct plan *plan)
+{
+    int fds[2];
+    pid_t workers[JOBS_MOST];
+    size_t size = JOBS_MOST * sizeof(uint64_t);
+    uint64_t *current = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (current == MAP_FAILED || pipe(fds))
+        return 2;
+    for (long j = 0; j < plan->jobs; j++) {
+        workers[j] = fork();
+        if (workers[j] < 0)
+            return 2;
+        if (workers[j] == 0) {
+            close(fds[0]);
+            _exit(work(plan, (uint64_t)j, &current[j], fdopen(fds[1], "w")));
+        }
+    }
+    close(fds[1]);
+    int failed = wait_for_all(workers, current, plan->jobs);
+    FILE *reports = fdopen(fds[0], "r");
+    if (reports && !failed)
+        print_sum(plan, reports);
     if (reports)
         fclose(reports);
-    if (!failed)
-        printf("%llu seeds from %llu, all promises kept: %.0f s simulated, %llu events\n",
-               (unsigned long long)plan->n_seeds, (unsigned long long)plan->from, seconds, steps);
+    munmap(current, size);
     return failed;
 }
 
@@ -228,7 +253,8 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
             return MODE_NONE;
         }
     }
-    bool fits = plan->options.n_agents <= WORLD_AGENTS && plan->options.n_programs <= WORLD_PROGRAMS && plan->jobs > 0;
+    bool fits = plan->options.n_agents <= WORLD_AGENTS && plan->options.n_programs <= WORLD_PROGRAMS &&
+                plan->jobs > 0 && plan->jobs <= JOBS_MOST;
     return fits ? mode : MODE_NONE;
 }
 
