@@ -33,7 +33,8 @@ static bool writer_lives(const struct checker *c, const struct final_slot *s)
     const struct accepted *a = checker_find(c, s->owner, s->birth, s->seq);
     for (size_t i = 0; a && i < c->h->n_lives; i++) {
         const struct final_life *life = &c->h->lives[i];
-        if (life->machine == s->owner && life->program == a->program && life->birth == s->birth)
+        if (life->machine == s->owner && life->program == a->program && life->birth == s->birth &&
+            life->session == a->session)
             return true;
     }
     return false;

@@ -25,6 +25,7 @@ struct accepted {
     int64_t at_ns;
     uint32_t topic, flags;
     int program;
+    uint32_t session; /* the program's, at its agent: what it wrote in an earlier one is stale */
     bool is_anew; /* a last value that its agent, born again, numbered anew: not live, it comes as a snapshot does */
 };
 
@@ -84,6 +85,7 @@ struct final_slot {
 struct final_life {
     int machine, program;
     uint64_t birth;
+    uint32_t session;
 };
 
 /* A publisher as the broker sees it at the end. */

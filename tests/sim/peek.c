@@ -88,8 +88,8 @@ static void note_accepted(const struct hub *hub, struct history *history, int ma
     to->flags = record->flags;
 }
 
-void peek_accepted(const struct hub *hub, struct history *history, int machine, int program, const uint8_t *frame,
-                   size_t len, uint64_t before, int64_t now_ns)
+void peek_accepted(const struct hub *hub, struct history *history, const struct peek_source *source,
+                   const uint8_t *frame, size_t len, uint64_t before)
 {
     struct frame_head head;
     const uint8_t *payload;
@@ -97,7 +97,11 @@ void peek_accepted(const struct hub *hub, struct history *history, int machine, 
     struct batches_reader batches;
     struct batch_reader batch;
     struct record record;
-    struct accepted a = {.birth = hub->birth, .seq = before, .at_ns = now_ns, .program = program};
+    struct accepted a = {.birth = hub->birth,
+                         .seq = before,
+                         .at_ns = source->now_ns,
+                         .program = source->program,
+                         .session = source->session};
     if (frame_read(frame, len, &head, &payload, &payload_len) || head.kind != FRAME_BATCHES)
         return;
     batches_read_init(&batches, payload, payload_len);
@@ -106,11 +110,12 @@ void peek_accepted(const struct hub *hub, struct history *history, int machine, 
             if (record.call.id || a.seq == hub->seq)
                 continue;
             a.seq++;
-            note_accepted(hub, history, machine, &record, &a);
+            note_accepted(hub, history, source->machine, &record, &a);
         }
 }
 
-void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns)
+void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns,
+                        uint32_t (*session_of)(void *user, int program), void *user)
 {
     for (uint64_t seq = before + 1; seq <= hub->seq; seq++) {
         uint64_t cursor = 0;
@@ -122,6 +127,7 @@ void peek_numbered_anew(const struct hub *hub, struct history *history, int mach
                                  .at_ns = now_ns,
                                  .is_anew = true,
                                  .program = peek_program(names_get_publisher(hub->names, slot->publisher)->part)};
+            a.session = session_of(user, a.program);
             const struct record record = {.topic = slot->topic,
                                           .flags = slot->flags & (MR_KEEP | MR_CLEAR | MR_FORCED),
                                           .body = slot->body,

@@ -10,11 +10,17 @@ uint64_t peek_seq(const struct hub *hub);    /* live number of the last record t
 size_t peek_most_queued(const struct hub *hub);
 
 /* The agent's hub took records of this frame: notes those numbered above `before`, in order. */
-void peek_accepted(const struct hub *hub, struct history *history, int machine, int program, const uint8_t *frame,
-                   size_t len, uint64_t before, int64_t now_ns);
+struct peek_source {
+    int machine, program;
+    uint32_t session;
+    int64_t now_ns;
+};
+void peek_accepted(const struct hub *hub, struct history *history, const struct peek_source *source,
+                   const uint8_t *frame, size_t len, uint64_t before);
 
 /* The agent was born again, and numbered its own last values anew: notes those above `before`. */
-void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns);
+void peek_numbered_anew(const struct hub *hub, struct history *history, int machine, uint64_t before, int64_t now_ns,
+                        uint32_t (*session_of)(void *user, int program), void *user);
 
 /* Every last value it holds, place as in struct final_slot. */
 void peek_slots(const struct hub *hub, struct history *history, int place);

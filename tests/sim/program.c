@@ -305,6 +305,8 @@ void program_final_round(struct program *p, const struct program *all, bool is_r
     char text[64];
     uint32_t flags;
     for (unsigned nth = 0; nth < PROGRAM_KEPT + PROGRAM_RAW + PROGRAM_SHARED; nth++) {
+        if (nth == PROGRAM_KEPT - 1)
+            continue;
         const char *topic = topic_of(p, nth, text, &flags);
         publish(p, topic, flags, PAYLOAD_LEAST + nth, !is_rehearsal);
     }

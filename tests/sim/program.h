@@ -47,7 +47,7 @@ struct program {
 
 void program_start(struct program *p);
 void program_end(struct program *p, bool is_clean);
-/* All was well for long: writes each of its topics once, and asks every program's service, whether served or not. Rehearsed
+/* All was well for long: writes each of its topics but one, which stays quiet, once, and asks every program's service, whether served or not. Rehearsed
  * once, so that names are known. */
 void program_final_round(struct program *p, const struct program *all, bool is_rehearsal);
 #endif

@@ -346,6 +346,11 @@ static void a_removed_tag_written_anew(struct history *h)
     *history_accept(h, 0) = anew;
 }
 
+static void fresh_though_written_in_an_earlier_session(struct history *h)
+{
+    h->lives[1].session = 2;
+}
+
 static const struct mutation {
     const char *name;
     void (*change)(struct history *h);
@@ -400,6 +405,7 @@ static const struct mutation {
     MUTATION(ended_and_shown_alive, RULE_PRESENCE),
     MUTATION(ended_and_its_value_fresh, RULE_STALE),
     MUTATION(ended_and_its_value_stale, RULE_NONE),
+    MUTATION(fresh_though_written_in_an_earlier_session, RULE_STALE),
     MUTATION(a_removed_tag_written_anew, RULE_ACCEPT),
 };
 

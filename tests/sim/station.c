@@ -26,6 +26,7 @@ struct wire {
     struct end *end;
     enum port_kind kind;
     uint32_t port; /* 0: not accepted yet */
+    uint32_t session;
     bool has_output, is_over;
     uint32_t retry_ms;
     char program[16];
@@ -92,7 +93,7 @@ static struct wire *add_wire(struct station *s, struct end *end, enum port_kind 
         if (s->wires[i])
             continue;
         struct wire *w = sim_alloc(1, sizeof *w);
-        *w = (struct wire){.station = s, .end = end, .kind = kind};
+        *w = (struct wire){.station = s, .end = end, .kind = kind, .session = ++s->n_sessions};
         framing_init(&w->in, AGENT_FRAME_MAX_BYTES);
         buf_init(&w->out, OUT_BYTES + AGENT_FRAME_MAX_BYTES);
         end_own(end, process_wake, &s->process);
@@ -152,6 +153,18 @@ static bool can_reach(const struct station *s)
     return s->broker->hub && !s->uplink->is_cut && !s->uplink->is_dark;
 }
 
+uint32_t station_session(void *station, int program)
+{
+    const struct station *s = station;
+    uint32_t newest = 0;
+    for (int i = 0; i < STATION_WIRES; i++) {
+        const struct wire *w = s->wires[i];
+        if (w && w->kind == PORT_APP && peek_program(w->program) == program && w->session > newest)
+            newest = w->session;
+    }
+    return newest;
+}
+
 static void be_born_again(struct station *s)
 {
     if (!s->birth_floor)
@@ -161,7 +174,7 @@ static void be_born_again(struct station *s)
     s->birth_floor = 0;
     uint64_t before = peek_seq(s->hub);
     hub_set_birth(s->hub, s->birth);
-    peek_numbered_anew(s->hub, s->history, s->index, before, s->sim->now_ns);
+    peek_numbered_anew(s->hub, s->history, s->index, before, s->sim->now_ns, station_session, s);
     sim_trace(s->sim, "%s: born again %llx", s->name, (unsigned long long)s->birth);
 }
 
@@ -211,8 +224,11 @@ static bool input(struct wire *w, const uint8_t *frame, size_t len)
     struct station *s = w->station;
     uint64_t before = peek_seq(s->hub);
     enum mr_rc rc = hub_input(s->hub, w->port, frame, len);
-    if (w->kind == PORT_APP && peek_seq(s->hub) > before)
-        peek_accepted(s->hub, s->history, s->index, peek_program(w->program), frame, len, before, s->sim->now_ns);
+    if (w->kind == PORT_APP && peek_seq(s->hub) > before) {
+        const struct peek_source source = {
+            .machine = s->index, .program = peek_program(w->program), .session = w->session, .now_ns = s->sim->now_ns};
+        peek_accepted(s->hub, s->history, &source, frame, len, before);
+    }
     return rc == MR_OK;
 }
 

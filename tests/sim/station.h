@@ -27,6 +27,7 @@ struct station {
     uint64_t birth;
     struct hub *hub; /* NULL: it is not running */
     struct wire *wires[STATION_WIRES];
+    uint32_t n_sessions;
     uint64_t dropped;
     int64_t busy_ns; /* when more than a little was last queued */
 
@@ -43,4 +44,5 @@ void station_stop(struct station *s);  /* says goodbye, then ends */
 /* A program dials this agent; NULL: it is not running. The caller owns the end. */
 struct end *station_dial(struct station *s, struct route_between *route, const char *program);
 bool station_has_uplink(const struct station *s);
+uint32_t station_session(void *station, int program); /* number of the program's session, 0 = it has none */
 #endif

@@ -224,7 +224,10 @@ static void look_at_the_end(struct world *w)
     for (int i = 0; i < w->plant.n_programs; i++) {
         int machine = plant_machine_of(&w->plant, i);
         if (!w->is_program_gone[i])
-            *history_life(h) = (struct final_life){.machine = machine, .program = i, .birth = w->agents[machine].birth};
+            *history_life(h) = (struct final_life){.machine = machine,
+                                                   .program = i,
+                                                   .birth = w->agents[machine].birth,
+                                                   .session = station_session(&w->agents[machine], i)};
     }
 }
 
