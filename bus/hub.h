@@ -1,7 +1,7 @@
 /* hub.h - the station every record passes, in agents and brokers alike: rights -> route -> last value -> ports.
  *
- * Pure: no I/O, no clock of its own, one thread. The edges (agent/local, agent/uplink, broker/agents) own the connections; each
- * connection is a port. An edge feeds frames in and pumps frames out:
+ * Pure: no I/O, no clock of its own, one thread. The edges (agent/local, agent/uplink, broker/listener, broker/mesh) own the
+ * connections; each connection is a port. An edge feeds frames in and pumps frames out:
  *     hub_input(hub, port, frame, len)      for each frame received
  *     hub_take(hub, port)                   while its link can take more, after on_output or when it turns writable
  *     hub_close(hub, port)                  when its connection is gone
@@ -18,7 +18,10 @@ enum hub_kind { HUB_AGENT, HUB_BROKER };
 enum port_kind {
     PORT_APP,    /* agent: an app on this machine (we are the server) */
     PORT_UPLINK, /* agent: its broker (we are the client); at most one */
-    PORT_AGENT   /* broker: an agent (we are the server) */
+    PORT_AGENT,  /* broker: an agent (we are the server) */
+    /* Between brokers there are two sessions, one per direction (docs/decisions/0012): */
+    PORT_MESH_OUT, /* broker: we are a peer's client; what its agents write comes in on it */
+    PORT_MESH_IN   /* broker: a peer is our client; what our agents write goes out on it */
 };
 
 /* What an operator should see; the program logs it under an id of its own. */
@@ -41,7 +44,10 @@ struct hub_events {
     void (*on_over)(void *user, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms);
     /* uplink: Welcome came */
     void (*on_uplink)(void *user, const struct session_welcome *welcome);
-    /* uplink: the broker wants a birth above `floor`; persist it, hub_set_birth(), connect again */
+    /* broker: a peer's Welcome came on this PORT_MESH_OUT; NULL in agents */
+    void (*on_peer)(void *user, uint32_t port);
+    /* agent: the broker wants a birth above `floor`; persist it, hub_set_birth(), connect again. Broker: a peer knows a birth of
+     * ours that is higher than this one; persist, then hub_set_birth() at the turn's end */
     void (*on_birth_floor)(void *user, uint64_t floor);
     void (*on_notice)(void *user, enum hub_notice notice, const char *text);
 };
@@ -50,7 +56,9 @@ struct hub_conf {
     enum hub_kind kind;
     const char *name;            /* agent or broker name; copied */
     const char *identity, *path; /* agent: until a Welcome says otherwise; broker: its own name and "$broker/<name>" */
-    uint64_t birth;              /* agent: birth epoch, persisted + 1 by the caller; broker: drawn */
+    uint64_t birth;              /* birth epoch, persisted + 1 by the caller */
+    const char *const *peers;    /* broker: names of the other brokers of its cluster; copied */
+    size_t n_peers;              /* at most BROKERS_MAX - 1 */
     uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots; /* each at least 1 */
     size_t max_queued_bytes;                                                      /* outbound per port */
     uint32_t ping_ms, dead_ms;                                                    /* 0: limits.h */
@@ -70,7 +78,8 @@ struct port_peer {
     const char *address; /* for messages: "10.0.0.7" or "pid 812" */
 };
 MUST enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret_port, struct err *err);
-/* The agent's connection to a broker is made: says Hello with link number + 1. */
+/* Our connection to a broker is made: says Hello. An agent's has link number + 1; a broker's `broker` is one of its peers, else
+ * MR_NOT_FOUND. */
 MUST enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err);
 MUST enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len);
 struct blob *hub_take(struct hub *h, uint32_t port);
@@ -103,6 +112,7 @@ struct hub_stats {
     uint32_t ports, topics, slots, filters;
     int64_t isolated_since_us; /* agent: 0 = has a broker */
     const char *broker;        /* agent: whom it is with, "" = nobody */
+    uint32_t peers, peers_up;  /* broker: of its cluster, and those whose records reach us */
 };
 void hub_get_stats(const struct hub *h, struct hub_stats *ret);
 struct port_stats {
@@ -113,6 +123,8 @@ struct port_stats {
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
 };
+/* Broker: the name of the broker a publisher is or was last at home with; "" = never heard. Borrowed from the hub. */
+const char *hub_home_of(const struct hub *h, uint32_t publisher);
 bool hub_get_port(const struct hub *h, uint32_t port, struct port_stats *ret); /* false: no such port */
 uint32_t hub_max_port(const struct hub *h);
 #endif
