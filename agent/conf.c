@@ -1,11 +1,14 @@
 /* conf.c - agent.yaml, what it includes, and its directory into struct agent_conf. */
 #include "agent/conf.h"
-#include "agent/directory.h"
 #include "base/err.h"
 #include "base/io/conf_parts.h"
+#include "base/io/directory.h"
 #include "proto/topic.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+static_assert(DIRECTORY_MAX == (int)BROKERS_MAX, "a directory lists as many brokers as there may be");
 
 struct spool_section {
     char *max, *age;
@@ -249,7 +252,7 @@ static enum mr_rc find_brokers(struct reading *r, struct err *err)
         return rc;
     for (size_t i = 0; i < r->n_brokers; i++) {
         char where[32];
-        const struct agent_broker *broker = directory_find(&directory, r->brokers[i]);
+        const struct directory_broker *broker = directory_find(&directory, r->brokers[i]);
         snprintf(where, sizeof where, "brokers[%zu]", i);
         if (!broker)
             return conf_fail(r->brokers_file, where, err,

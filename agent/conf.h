@@ -14,12 +14,10 @@
  *   log: {level: info, format: text}
  *   pin_cpu: -1                     # loop and I/O thread on this CPU; -1: anywhere
  *
- * directory.yaml, the broker keys this machine trusts:
- *   brokers:
- *     - {name: mr1, address: "mr1.plant.example:7420", public: "<Z85>"}
- */
+ * directory.yaml has the broker keys this machine trusts (base/io/directory.h). */
 #ifndef AGENT_CONF_H
 #define AGENT_CONF_H
+#include "base/io/directory.h"
 #include "base/io/keys.h"
 #include "base/io/zsock.h"
 #include "base/log.h"
@@ -30,19 +28,12 @@ enum {
     AGENT_NAME_SIZE = 64,    /* [a-z0-9][a-z0-9._-]{0,62} and NUL */
     AGENT_FILE_SIZE = 1024,  /* a file's name and NUL */
     AGENT_SOCKET_SIZE = 108, /* a unix socket's path and NUL */
-    AGENT_BROKER_PORT = 7420
-};
-
-/* A broker with the key that is pinned. */
-struct agent_broker {
-    char name[AGENT_NAME_SIZE]; /* for messages */
-    struct zsock_address address;
-    uint8_t public_key[KEYS_BYTES];
+    AGENT_BROKER_PORT = DIRECTORY_AGENTS_PORT
 };
 
 struct agent_conf {
     char name[AGENT_NAME_SIZE];
-    struct agent_broker brokers[BROKERS_MAX];
+    struct directory_broker brokers[BROKERS_MAX];
     size_t n_brokers;
     char path[TOPIC_MAX_BYTES + 1]; /* "" = not known before the first contact */
     char data[AGENT_FILE_SIZE];     /* folder, made when missing; "" = ephemeral: nothing is persisted */

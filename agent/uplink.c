@@ -15,7 +15,7 @@ static const int64_t ns_per_ms = 1000000;
 enum state { STOPPED, WAITING, CONNECTING, GREETING, UP, LEAVING };
 
 struct candidate {
-    const struct agent_broker *broker;
+    const struct directory_broker *broker;
     int64_t not_before_ns;
 };
 
@@ -186,7 +186,7 @@ static const struct zclient_callbacks callbacks = {
 
 static void connect_now(struct uplink *u)
 {
-    const struct agent_broker *broker = u->candidates[u->at].broker;
+    const struct directory_broker *broker = u->candidates[u->at].broker;
     const struct zclient_options options = {.address = &broker->address,
                                             .public_key = keys_public(u->options.keys),
                                             .secret_key = keys_secret(u->options.keys),

@@ -34,7 +34,7 @@ struct uplink_options {
     struct hub *hub;
     const struct rand_source *rand;
     const struct key_pair *keys;
-    const struct agent_broker *brokers;
+    const struct directory_broker *brokers;
     size_t n_brokers;   /* 1 to BROKERS_MAX */
     loop_fn *on_change; /* up, down, or another failed attempt; called at a turn's end */
     loop_fn *on_reborn; /* the session that asked for another birth is closed: hub_set_birth() now */

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/directory.h"
+#include "base/io/directory.h"
 #include "base/buf.h"
 #include "base/io/conf_parts.h"
 #include "base/io/keys.h"

@@ -1,7 +1,7 @@
 /* context.c - reads a context's file: which brokers, with whose key (place.h). */
 #include <stdio.h>
 
-#include "agent/directory.h"
+#include "base/io/directory.h"
 #include "base/io/conf.h"
 #include "base/io/conf_parts.h"
 #include "base/mem.h"
@@ -33,7 +33,7 @@ static enum mr_rc take_brokers(const struct conf *conf, const struct file *file,
     for (unsigned i = 0; i < file->n_brokers; i++) {
         char where[32];
         snprintf(where, sizeof where, "brokers[%u]", i);
-        const struct agent_broker *broker = directory_find(directory, file->brokers[i]);
+        const struct directory_broker *broker = directory_find(directory, file->brokers[i]);
         if (!broker)
             return conf_fail(conf, where, err, "the directory has no broker '%s'; add it there, with its public key",
                              file->brokers[i]);

@@ -1,6 +1,5 @@
 /* test_agent_conf.c - agent.yaml: defaults, every key, and what the brokers' names mean. */
 #include "agent/conf.h"
-#include "agent/directory.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "tests/support/folder.h"
@@ -48,7 +47,7 @@ static void two_lines_are_a_configuration(void **state)
     assert_string_equal(conf.name, "press-07");
     assert_int_equal(conf.n_brokers, 1);
     assert_string_equal(conf.brokers[0].address.host, "mr1.plant.example");
-    assert_int_equal(conf.brokers[0].address.port, AGENT_BROKER_PORT);
+    assert_int_equal(conf.brokers[0].address.port, DIRECTORY_AGENTS_PORT);
     assert_string_equal(conf.path, "");
     assert_string_equal(conf.data, "/var/lib/millrace-agent");
     assert_string_equal(conf.key_file, folder_path(*state, "agent.key"));
@@ -120,19 +119,6 @@ static void limits_of_the_interval_hold(void **state)
     }
 }
 
-static void an_entry_means_a_name_or_an_address(void **state)
-{
-    struct directory d;
-    struct err err = {{0}};
-    assert_int_equal(directory_load(folder_path(*state, "directory.yaml"), &d, &err), MR_OK);
-    assert_string_equal(directory_find(&d, "mr2")->name, "mr2");
-    assert_string_equal(directory_find(&d, "mr1.plant.example")->name, "mr1");
-    assert_string_equal(directory_find(&d, "mr1.plant.example:7420")->name, "mr1");
-    assert_null(directory_find(&d, "mr1.plant.example:7421"));
-    assert_null(directory_find(&d, "10.0.0.2"));
-    assert_null(directory_find(&d, "not an address"));
-}
-
 static void every_failed_allocation_is_a_result(void **state)
 {
     unsigned n = 0;
@@ -157,7 +143,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_key_is_taken, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_last_included_file_wins, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(limits_of_the_interval_hold, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(an_entry_means_a_name_or_an_address, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(every_failed_allocation_is_a_result, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
