@@ -9,7 +9,6 @@ And two machines on which such apps write and read.
 import json
 import re
 import subprocess
-import time
 
 import harness
 
@@ -45,15 +44,6 @@ class App(harness.Process):
         """Its counters: {name: number}."""
         self.tell("probe")
         return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", self.wait("^probe (.*)")[1])}
-
-    def wait_each(self, *patterns, seconds=harness.WAIT_S):
-        """Waits for a line for each pattern, in any order."""
-        begin, end, until = self.read_to, self.read_to, time.monotonic() + seconds
-        for pattern in patterns:
-            self.read_to = begin
-            self.wait(pattern, seconds=until - time.monotonic())
-            end = max(end, self.read_to)
-        self.read_to = end
 
     def close(self):
         """Ends it as an app ends; its exit status."""

@@ -6,8 +6,11 @@
         agent = plant.agent("here", "demo/here")
         broker.start(); agent.start()
         agent.wait("AGENT-UPLINK-UP")
-
-Every wait has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
+    with harness.Plant(*harness.THREE) as plant:        # three brokers, mr1, mr2, mr3, that are each other's peers
+        brokers = plant.mesh()                          # {name: process}, started, all peers up
+        agent = plant.agent("here", "demo/here", brokers=["mr2", "mr3"])
+        brokers["mr2"].kill()
+ has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
 at the end of the with block.
 """
 import atexit
@@ -32,6 +35,7 @@ PEER = BUILD / "tests/system/system_peer"
 FAIL_OPEN = BUILD / "tests/system/system_fail_open.so"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+THREE = ("127.0.0.1",) * 3  # hosts of a Plant with three brokers
 WAIT_S = 20  # for what must happen: generous, sanitizers are slow
 
 
@@ -111,6 +115,15 @@ class Process:
             if left <= 0 or not self.pump(left):
                 raise Failure(f"{self.command[0]}: no line with '{pattern}' within {seconds} s in:\n" + "\n".join(self.log))
 
+    def wait_each(self, *patterns, seconds=WAIT_S):
+        """Waits for a line for each pattern, in any order."""
+        begin, end, until = self.read_to, self.read_to, time.monotonic() + seconds
+        for pattern in patterns:
+            self.read_to = begin
+            self.wait(pattern, seconds=until - time.monotonic())
+            end = max(end, self.read_to)
+        self.read_to = end
+
     def lines(self, pattern):
         """Matches of all lines so far that have the pattern in them."""
         while self.child and select.select([self.child.stderr], [], [], 0)[0] and self.pump(0):
@@ -166,19 +179,46 @@ class Process:
             self.forget()
 
 
-class Plant:
-    """A folder with one broker and any number of agents and persons, all on this machine."""
+class Site:
+    """Where a broker is found, and by which key."""
 
-    def __init__(self, host="127.0.0.1"):
-        self.host = host  # where the broker is found
+    def __init__(self, name, host):
+        self.name = name
+        self.host = host
+        self.file = "broker" if name == "mr1" else name  # of its files, without .yaml and .key
+        self.port = free_port()  # for agents
+        self.mesh_port = free_port()  # for its peers
+        self.public = ""
+
+    def entry(self):
+        """Its line of directory.yaml."""
+        return (f'  - {{name: {self.name}, address: "{self.host}:{self.port}", mesh: "{self.host}:{self.mesh_port}", '
+                f'public: "{self.public}"}}\n')
+
+
+class Plant:
+    """A folder with brokers, one at each host, mr1 first, and any number of agents and persons."""
+
+    def __init__(self, *hosts):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-test-"))
-        self.port = free_port()
+        self.sites = {f"mr{i}": Site(f"mr{i}", host) for i, host in enumerate(hosts or ("127.0.0.1",), 1)}
         self.identities = []
         self.processes = []
         atexit.register(self.close)  # also when a test ends before its with block began
-        self.broker_public = self.key("broker", "mr1", "broker.key")
-        self.write("directory.yaml", f'brokers: [{{name: mr1, address: "{self.host}:{self.port}", public: "{self.broker_public}"}}]\n')
+        for site in self.sites.values():
+            site.public = self.key("broker", site.name, f"{site.file}.key")
+        self.write_directory()
         self.write_registry()
+
+    @property
+    def port(self):
+        """Of mr1, for agents."""
+        return self.sites["mr1"].port
+
+    @property
+    def broker_public(self):
+        """The public key of mr1."""
+        return self.sites["mr1"].public
 
     def __enter__(self):
         return self
@@ -202,6 +242,10 @@ class Plant:
         """Makes a key file; the public key as text."""
         return run(PEER, "key", kind, name, self.folder / file).strip()
 
+    def write_directory(self, name="directory.yaml"):
+        """Writes what self.sites says."""
+        return self.write(name, "brokers:\n" + "".join(site.entry() for site in self.sites.values()))
+
     def write_registry(self):
         """Writes what self.identities says: (name, kind, path, public) each."""
         lines = [f'  - {{name: {n}, kind: {k}, path: {p}, public: "{key}"}}\n' for n, k, p, key in self.identities]
@@ -222,22 +266,40 @@ class Plant:
         self.processes.append(Process(*command, env=env))
         return self.processes[-1]
 
-    def broker(self, more="", env=None):
-        """The broker mr1, not started yet; more: further lines of broker.yaml."""
-        path = self.write("broker.yaml", f'name: mr1\ndata: {self.folder}/broker-data\npeers: []\n'
-                                         f'listen: {{agents: "{self.host}:{self.port}"}}\n{more}')
-        return self.process(BIN / "millrace-broker", "--config", path, env=env)
+    def broker_yaml(self, name="mr1", more=""):
+        """The broker's configuration file, written; all others are its peers."""
+        site = self.sites[name]
+        peers = [other for other in self.sites if other != name]
+        mesh = f', mesh: "{site.host}:{site.mesh_port}"' if peers else ""
+        key = "" if name == "mr1" else f"key: {site.file}.key\n"
+        return self.write(f"{site.file}.yaml", f'name: {name}\ndata: {self.folder}/{site.file}-data\n'
+                                               f'peers: [{", ".join(peers)}]\n'
+                                               f'listen: {{agents: "{site.host}:{site.port}"{mesh}}}\n{key}{more}')
 
-    def agent(self, name, path, admitted=True, more=""):
-        """An agent with a new key, not started yet; more: further lines of its agent.yaml."""
+    def broker(self, more="", env=None, name="mr1"):
+        """A broker, not started yet; more: further lines of its broker.yaml."""
+        return self.process(BIN / "millrace-broker", "--config", self.broker_yaml(name, more), env=env)
+
+    def mesh(self, more=""):
+        """All brokers, started, each with all its peers: {name: process}."""
+        brokers = {name: self.broker(more, name=name) for name in self.sites}
+        for broker in brokers.values():
+            broker.start()
+        for name, broker in brokers.items():
+            broker.wait_each(*(f"BROKER-PEER-UP peer={other}" for other in self.sites if other != name))
+        return brokers
+
+    def agent(self, name, path, admitted=True, more="", brokers=None):
+        """An agent with a new key, not started yet; more: further lines of its agent.yaml; brokers: names, None = all."""
         public = self.key("agent", name, f"{name}.key")
         if admitted:
             self.admit(name, "machine", path, public)
-        return self.process(BIN / "millrace-agent", "--config", self.agent_yaml(name, more))
+        return self.process(BIN / "millrace-agent", "--config", self.agent_yaml(name, more, brokers))
 
-    def agent_yaml(self, name, more=""):
+    def agent_yaml(self, name, more="", brokers=None):
         """The agent's configuration file, written."""
-        return self.write(f"{name}.yaml", f'name: {name}\nbrokers: [mr1]\nkey: {name}.key\ndata: {self.folder}/{name}-data\n'
+        return self.write(f"{name}.yaml", f'name: {name}\nbrokers: [{", ".join(brokers or self.sites)}]\nkey: {name}.key\n'
+                                          f'data: {self.folder}/{name}-data\n'
                                           f'socket: {{path: {self.socket(name)}, mode: "0600"}}\n'
                                           f'telemetry: {{interval: 1 s}}\n{more}')
 
@@ -245,9 +307,11 @@ class Plant:
         """The unix socket of the agent."""
         return self.folder / f"{name}.sock"
 
-    def knock(self, mode, key_file):
-        """Connects with a key file by the C helper; what came of it."""
-        return run(PEER, mode, f"{self.host}:{self.port}", self.broker_public, self.folder / key_file)
+    def knock(self, mode, key_file, broker="mr1", is_mesh=False):
+        """Connects with a key file by the C helper, to a broker's port for agents or to that for peers; what came of it."""
+        site = self.sites[broker]
+        port = site.mesh_port if is_mesh else site.port
+        return run(PEER, mode, f"{site.host}:{port}", site.public, self.folder / key_file)
 
 
 def main(*tests):

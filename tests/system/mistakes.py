@@ -219,7 +219,7 @@ def wrong_types():
                 ("broker.yaml", "peers: []", "log: {level: loud}", ":3: unknown log.level 'loud'; known here: debug, info"),
                 ("registry.yaml", "path: demo/here", "path: [x]", ":2: identities[0].path: expected a single value"),
                 ("registry.yaml", "kind: machine, ", "", ":2: key 'kind' is missing: add it"),
-                ("directory.yaml", "address:", "addrezs:", ":1: unknown key 'addrezs'; did you mean 'address'?"),
+                ("directory.yaml", "address:", "addrezs:", ":2: unknown key 'addrezs'; did you mean 'address'?"),
                 ("contexts/c.yaml", "[mr1]", "[mr2]", ":2: brokers[0]: the directory has no broker 'mr2'; add it there"),
         ):
             check(old in plant.text(name), old)
