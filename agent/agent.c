@@ -111,10 +111,10 @@ static void on_reborn(void *user)
 {
     struct agent *a = user;
     struct err warning = {{0}};
-    identity_rise(&a->identity, a->birth_floor, &warning);
+    birth_rise(&a->identity.birth, a->birth_floor, &warning);
     warn_of_disk(&warning);
-    hub_set_birth(a->hub, a->identity.birth);
-    log_event(WARN, "AGENT-REBORN", "births=%u reason=%s", a->identity.births,
+    hub_set_birth(a->hub, a->identity.birth.epoch);
+    log_event(WARN, "AGENT-REBORN", "births=%u reason=%s", a->identity.birth.births,
               "the broker knew a later birth: was the data folder restored or copied?");
 }
 
@@ -201,7 +201,7 @@ static enum mr_rc new_hub(struct agent *a, struct err *err)
                                   .name = a->conf.name,
                                   .identity = a->conf.name,
                                   .path = a->identity.path,
-                                  .birth = a->identity.birth,
+                                  .birth = a->identity.birth.epoch,
                                   .max_ports = APPS_PER_AGENT + OWN_PORTS,
                                   .max_filters = FILTERS_PER_AGENT,
                                   .max_filters_per_port = FILTERS_PER_APP,
@@ -325,7 +325,7 @@ enum mr_rc agent_start(struct agent *a, struct err *err)
     loop_on_turn_end(a->loop, &a->turn_end, on_turn_end, a);
     uplink_start(a->uplink);
     log_event(INFO, "AGENT-START", "name=%s socket=%s births=%u path=%s brokers=%zu version=%s", a->conf.name,
-              a->conf.socket_path, a->identity.births, a->identity.path, a->conf.n_brokers, program_version());
+              a->conf.socket_path, a->identity.birth.births, a->identity.path, a->conf.n_brokers, program_version());
     return MR_OK;
 }
 
@@ -368,7 +368,7 @@ void agent_get_status(const struct agent *a, struct agent_status *ret)
                                  .is_refused = uplink_is_refused(a->uplink),
                                  .isolated_since_us = stats.isolated_since_us,
                                  .apps = a->local ? local_count(a->local) : 0,
-                                 .birth = a->identity.birth};
+                                 .birth = a->identity.birth.epoch};
 }
 
 void agent_watch(struct agent *a, loop_fn *fn, void *user)
