@@ -10,6 +10,7 @@ libev4|libev4t64
 libjansson4
 libprotobuf-c1
 libsodium23
+libxxhash0
 libyaml-0-2
 libzmq5
 '
@@ -22,6 +23,7 @@ libev-dev
 libjansson-dev
 libprotobuf-c-dev
 libsodium-dev
+libxxhash-dev
 libyaml-dev
 libzmq3-dev
 ninja-build

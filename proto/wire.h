@@ -1,4 +1,5 @@
-/* wire.h - the primitives of the protobuf wire format, in place and bounds-checked; private to the batch and body codec.
+/* wire.h - the primitives of the protobuf wire format, in place and bounds-checked; private to the codecs of batches, bodies and
+ * saved tables.
  *
  * Reading is strict where protobuf is lenient: known fields stand in ascending order, each at most once. A known field is
  * asked for by its whole tag byte (number and wire type), so whatever stands elsewhere, twice or with another wire type is
