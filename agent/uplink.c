@@ -1,7 +1,7 @@
 /* uplink.c - one connection to one broker at a time, with patience. */
 #include "agent/uplink.h"
-#include "base/blob.h"
 #include "base/err.h"
+#include "base/io/zdial.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/lanes.h"
@@ -12,8 +12,6 @@ enum { AGENTS_RANK = 3 };
 
 static const int64_t ns_per_ms = 1000000;
 
-enum state { STOPPED, WAITING, CONNECTING, GREETING, UP, LEAVING };
-
 struct candidate {
     const struct directory_broker *broker;
     int64_t not_before_ns;
@@ -21,27 +19,20 @@ struct candidate {
 
 struct uplink {
     struct uplink_options options;
-    enum state state;
     struct candidate candidates[BROKERS_MAX]; /* in random order */
     size_t at;                                /* tried last */
-    struct zclient *client;
+    struct zdial *dial;
     uint32_t port; /* 0: none */
-    struct blob *pending;
-    struct loop_timer *timer;
-    int64_t backoff_ms, quick_until_ns;
-    bool is_dirty, is_over, is_reborn, is_changed, is_stopping, is_refused, was_up;
-    uint32_t wait_ms; /* until this broker is tried again, as it or its refusal asked */
+    bool is_up;    /* a Welcome came on it */
+    bool is_dirty, is_over, is_reborn, is_changed, is_stopping, is_refused;
+    bool is_sent_away; /* this broker stops: another one is asked at once */
+    uint32_t wait_ms;  /* until this broker is tried again, as it or its refusal asked */
     struct err why;
 };
 
 static int64_t now_ns(const struct uplink *u)
 {
     return loop_now_ns(u->options.loop);
-}
-
-static uint32_t between(const struct uplink *u, uint32_t least, uint32_t most)
-{
-    return least + (uint32_t)rand_below(u->options.rand, most - least + 1);
 }
 
 /* -- ends and waiting ------------------------------------------------------------------------------------------------ */
@@ -61,27 +52,15 @@ static size_t next_candidate(const struct uplink *u)
 
 static void wait_for_next(struct uplink *u)
 {
-    bool is_quick = now_ns(u) < u->quick_until_ns;
-    int64_t most_ms = is_quick ? UPLINK_QUICK_RETRY_MS : UPLINK_RETRY_MAX_MS;
-    if (u->backoff_ms > most_ms)
-        u->backoff_ms = most_ms;
-    int64_t at_ns = now_ns(u) + between(u, (uint32_t)u->backoff_ms / 2, (uint32_t)u->backoff_ms) * ns_per_ms;
-    u->backoff_ms *= 2;
+    bool is_sent_away = u->is_sent_away;
     u->candidates[u->at].not_before_ns = now_ns(u) + u->wait_ms * ns_per_ms;
     u->wait_ms = 0;
+    u->is_sent_away = false;
     u->at = next_candidate(u);
-    if (u->candidates[u->at].not_before_ns > at_ns)
-        at_ns = u->candidates[u->at].not_before_ns;
-    u->state = WAITING;
-    loop_timer_start(u->timer, at_ns);
-}
-
-static void close_connection(struct uplink *u)
-{
-    zclient_free(u->client);
-    u->client = NULL;
-    blob_unref(u->pending);
-    u->pending = NULL;
+    if (is_sent_away && u->candidates[u->at].not_before_ns <= now_ns(u))
+        zdial_now(u->dial);
+    else
+        zdial_again(u->dial, u->candidates[u->at].not_before_ns);
 }
 
 static void leave_hub(struct uplink *u)
@@ -95,16 +74,12 @@ static void leave_hub(struct uplink *u)
 /* The attempt or session is over for good; `why` says how. */
 static void finish(struct uplink *u)
 {
-    close_connection(u);
-    if (u->is_stopping) {
-        u->state = STOPPED;
+    if (u->is_stopping)
         return;
-    }
     if (u->is_reborn) { /* the same broker again, at once */
         u->is_reborn = false;
         u->options.on_reborn(u->options.user);
-        u->state = WAITING;
-        loop_timer_start(u->timer, now_ns(u));
+        zdial_now(u->dial);
         return;
     }
     wait_for_next(u);
@@ -113,12 +88,12 @@ static void finish(struct uplink *u)
 /* Remembers why, and logs it unless it is what was logged last. */
 static void note_end(struct uplink *u, const char *words)
 {
-    bool is_news = u->was_up || strcmp(u->why.text, words) != 0;
+    bool is_news = u->is_up || strcmp(u->why.text, words) != 0;
     u->is_changed = true;
     err_set(&u->why, "%s", words);
     if (!is_news || u->is_stopping)
         return;
-    if (u->was_up)
+    if (u->is_up)
         log_event(WARN, "AGENT-UPLINK-LOST", "broker=%s reason=%s", uplink_broker(u), words);
     else if (u->is_refused)
         log_event(ERROR, "AGENT-UPLINK-REFUSED", "broker=%s reason=%s retry_ms=%u", uplink_broker(u), words,
@@ -129,11 +104,9 @@ static void note_end(struct uplink *u, const char *words)
 
 static void note_session_was_up(struct uplink *u)
 {
-    if (!u->was_up)
-        return;
-    u->quick_until_ns = now_ns(u) + UPLINK_QUICK_MS * ns_per_ms;
-    u->backoff_ms = UPLINK_RETRY_MS;
-    u->was_up = false;
+    if (u->is_up)
+        zdial_succeeded(u->dial);
+    u->is_up = false;
 }
 
 /* -- the connection's events ----------------------------------------------------------------------------------------- */
@@ -145,11 +118,9 @@ static void on_connected(void *user)
     enum mr_rc rc = hub_connect(u->options.hub, uplink_broker(u), &u->port, &err);
     if (rc) {
         note_end(u, *err.text ? err.text : rc_text(rc));
-        u->state = LEAVING;
-        loop_timer_start(u->timer, now_ns(u));
+        zdial_leave(u->dial, 0);
         return;
     }
-    u->state = GREETING;
     u->is_dirty = true;
 }
 
@@ -166,14 +137,20 @@ static void on_writable(void *user)
     u->is_dirty = true;
 }
 
+static struct blob *take(void *user)
+{
+    struct uplink *u = user;
+    return u->port ? hub_take(u->options.hub, u->port) : NULL;
+}
+
 static void on_closed(void *user, enum zclient_end why, const char *words)
 {
     struct uplink *u = user;
     bool is_about_keys = why == ZCLIENT_REFUSED || why == ZCLIENT_NOT_TRUSTED;
-    if (u->state != LEAVING && !u->is_over) {
+    if (!u->is_over) {
         u->is_refused = is_about_keys;
         if (is_about_keys)
-            u->wait_ms = between(u, UPLINK_REFUSED_MS, UPLINK_REFUSED_MAX_MS);
+            u->wait_ms = zdial_refused_ms(u->dial);
         note_end(u, words);
     }
     note_session_was_up(u);
@@ -181,36 +158,25 @@ static void on_closed(void *user, enum zclient_end why, const char *words)
     finish(u);
 }
 
-static const struct zclient_callbacks callbacks = {
-    .on_connected = on_connected, .on_message = on_message, .on_writable = on_writable, .on_closed = on_closed};
-
-static void connect_now(struct uplink *u)
+static void on_left(void *user)
 {
+    finish(user);
+}
+
+static struct zdial_target target(void *user)
+{
+    const struct uplink *u = user;
     const struct directory_broker *broker = u->candidates[u->at].broker;
-    const struct zclient_options options = {.address = &broker->address,
-                                            .public_key = keys_public(u->options.keys),
-                                            .secret_key = keys_secret(u->options.keys),
-                                            .server_key = broker->public_key,
-                                            .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
-                                            .receive_frames = LANES_HIGH_WATER_FRAMES,
-                                            .send_frames = LANES_HIGH_WATER_FRAMES,
-                                            .rank = AGENTS_RANK};
-    struct err err = {{0}};
-    u->state = CONNECTING;
-    if (zclient_new(u->options.loop, u->options.zctx, &options, &callbacks, u, &u->client, &err) == MR_OK)
-        return;
-    note_end(u, err.text);
-    finish(u);
+    return (struct zdial_target){.address = &broker->address, .server_key = broker->public_key};
 }
 
-static void on_timer(void *user)
-{
-    struct uplink *u = user;
-    if (u->state == WAITING)
-        connect_now(u);
-    else if (u->state == LEAVING)
-        finish(u);
-}
+static const struct zdial_callbacks callbacks = {.target = target,
+                                                 .on_connected = on_connected,
+                                                 .on_message = on_message,
+                                                 .on_writable = on_writable,
+                                                 .take = take,
+                                                 .on_closed = on_closed,
+                                                 .on_left = on_left};
 
 /* -- the hub's events ------------------------------------------------------------------------------------------------ */
 bool uplink_has(const struct uplink *u, uint32_t port)
@@ -228,20 +194,20 @@ void uplink_on_over(struct uplink *u, enum mr_rc rc, const char *reason, uint32_
     bool is_for_people = rc == MR_DENIED || rc == MR_FENCED || rc == MR_INVALID;
     u->is_over = true;
     u->wait_ms = retry_ms;
+    u->is_sent_away = rc == MR_CLOSED && retry_ms > 0;
     if (is_for_people && !u->is_reborn) {
         u->is_refused = rc == MR_DENIED;
-        u->wait_ms = between(u, UPLINK_REFUSED_MS, UPLINK_REFUSED_MAX_MS);
+        u->wait_ms = zdial_refused_ms(u->dial);
     }
     note_end(u, reason && *reason ? reason : rc_text(rc));
 }
 
 void uplink_on_up(struct uplink *u)
 {
-    u->state = UP;
-    u->was_up = true;
+    u->is_up = true;
     u->is_changed = true;
     u->is_refused = false;
-    u->backoff_ms = UPLINK_RETRY_MS;
+    zdial_succeeded(u->dial);
     u->why.text[0] = '\0';
     log_event(INFO, "AGENT-UPLINK-UP", "broker=%s", uplink_broker(u));
 }
@@ -251,35 +217,22 @@ void uplink_on_reborn(struct uplink *u)
     u->is_reborn = true;
 }
 
-static void pump(struct uplink *u)
+/* For what we have to say last to be written; a broker that ended the session itself hears nothing any more. */
+static uint32_t leave_ms(const struct uplink *u)
 {
-    for (;;) {
-        struct blob *frame = u->pending ? u->pending : u->port ? hub_take(u->options.hub, u->port) : NULL;
-        u->pending = NULL;
-        if (!frame)
-            return;
-        enum mr_rc rc = zclient_send_blob(u->client, frame);
-        if (rc == MR_WOULD_BLOCK || rc == MR_NO_MEMORY) {
-            u->pending = frame;
-            return;
-        }
-        blob_unref(frame);
-        if (rc) /* on_closed follows */
-            return;
-    }
+    return u->is_reborn || u->is_sent_away ? 0 : UPLINK_LEAVE_MS;
 }
 
 bool uplink_flush(struct uplink *u)
 {
     bool is_closed = false;
-    if (u->client && u->port && (u->is_dirty || u->is_over))
-        pump(u);
+    if (u->port && (u->is_dirty || u->is_over))
+        zdial_send(u->dial);
     u->is_dirty = false;
     if (u->port && u->is_over) {
         leave_hub(u);
         note_session_was_up(u);
-        u->state = LEAVING;
-        loop_timer_start(u->timer, now_ns(u) + (u->is_reborn ? 0 : UPLINK_LEAVE_MS * ns_per_ms));
+        zdial_leave(u->dial, leave_ms(u));
         is_closed = true;
     }
     if (u->is_changed) {
@@ -305,15 +258,26 @@ static void shuffle(struct uplink *u)
 
 enum mr_rc uplink_new(struct uplink **ret, const struct uplink_options *options, struct err *err)
 {
+    const struct zdial_options dial = {.loop = options->loop,
+                                       .zctx = options->zctx,
+                                       .rand = options->rand,
+                                       .public_key = keys_public(options->keys),
+                                       .secret_key = keys_secret(options->keys),
+                                       .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
+                                       .high_water_frames = LANES_HIGH_WATER_FRAMES,
+                                       .rank = AGENTS_RANK,
+                                       .patience = {.start_ms = UPLINK_RETRY_MS,
+                                                    .most_ms = UPLINK_RETRY_MAX_MS,
+                                                    .quick_ms = UPLINK_QUICK_MS,
+                                                    .quick_most_ms = UPLINK_QUICK_RETRY_MS}};
     struct uplink *u = mem_calloc(1, sizeof *u);
-    enum mr_rc rc = u ? loop_timer_new(options->loop, on_timer, u, &u->timer) : MR_NO_MEMORY;
+    enum mr_rc rc = u ? zdial_new(&u->dial, &dial, &callbacks, u) : MR_NO_MEMORY;
     if (rc) {
         err_set(err, "%s", rc_text(rc));
         mem_free(u);
         return rc;
     }
     u->options = *options;
-    u->backoff_ms = UPLINK_RETRY_MS;
     shuffle(u);
     *ret = u;
     return MR_OK;
@@ -323,15 +287,13 @@ void uplink_free(struct uplink *u)
 {
     if (!u)
         return;
-    close_connection(u);
-    loop_timer_free(u->timer);
+    zdial_free(u->dial);
     mem_free(u);
 }
 
 void uplink_start(struct uplink *u)
 {
-    u->state = WAITING;
-    loop_timer_start(u->timer, now_ns(u));
+    zdial_now(u->dial);
 }
 
 void uplink_stop(struct uplink *u)
@@ -342,18 +304,17 @@ void uplink_stop(struct uplink *u)
         u->is_over = true;
         return;
     }
-    loop_timer_stop(u->timer);
-    finish(u);
+    zdial_close(u->dial);
 }
 
 bool uplink_is_up(const struct uplink *u)
 {
-    return u->state == UP;
+    return u->is_up;
 }
 
 bool uplink_is_idle(const struct uplink *u)
 {
-    return u->state == STOPPED;
+    return zdial_state(u->dial) == ZDIAL_IDLE;
 }
 
 bool uplink_is_refused(const struct uplink *u)

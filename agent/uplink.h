@@ -1,14 +1,10 @@
 /* uplink.h - the agent's edge to its brokers: one connection to one of them at a time.
  *
- *   WAITING --time--> CONNECTING --handshake--> GREETING --Welcome--> UP
- *      ^                  |                        |                  |
- *      |<-- unreachable, refused                   v                  v
- *      '<---------------- UPLINK_LEAVE_MS ------ LEAVING <-- the session is over
- *
- * The brokers are tried in random order, again and again. Waiting doubles from UPLINK_RETRY_MS to UPLINK_RETRY_MAX_MS, with
- * jitter; for UPLINK_QUICK_MS after a session that was up it stays below UPLINK_QUICK_RETRY_MS, so that a broker that restarts
- * has its agents back. A broker that refuses the key, is not the one pinned, or says when to come back, is left alone for
- * longer, the others are not. */
+ * The connection is a zdial (base/io/zdial.h has its states); while it is OPEN it has a port of the hub, which is up from
+ * Welcome on. The brokers are tried in random order, again and again. Waiting doubles from UPLINK_RETRY_MS to
+ * UPLINK_RETRY_MAX_MS; for UPLINK_QUICK_MS after a session that was up it stays below UPLINK_QUICK_RETRY_MS, so that a broker
+ * that restarts has its agents back. A broker that refuses the key, is not the one pinned, or says when to come back, is left
+ * alone for longer, the others are not: when one stops, the next is dialled at once. */
 #ifndef AGENT_UPLINK_H
 #define AGENT_UPLINK_H
 #include "agent/conf.h"
@@ -21,9 +17,7 @@ enum {
     UPLINK_RETRY_MAX_MS = 15000,
     UPLINK_QUICK_MS = 30000,
     UPLINK_QUICK_RETRY_MS = 1000,
-    UPLINK_REFUSED_MS = 15000,     /* at least so long until a broker that refused is asked again, */
-    UPLINK_REFUSED_MAX_MS = 60000, /* at most */
-    UPLINK_LEAVE_MS = 200          /* for a goodbye to be written */
+    UPLINK_LEAVE_MS = 200 /* for a goodbye to be written */
 };
 
 struct uplink;
