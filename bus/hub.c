@@ -161,12 +161,13 @@ void hub_free(struct hub *h)
 
 void hub_set_birth(struct hub *h, uint64_t birth)
 {
+    uint64_t refused = h->birth;
     hub_read_clock(h);
     h->birth = birth;
     h->link = 0;
     hub_must(NULL, be_born(h));
     hub_parts_born(h);
-    hub_own_values_born(h);
+    hub_own_values_born(h, refused);
 }
 
 void hub_set_clock_state(struct hub *h, uint8_t state)

@@ -11,6 +11,7 @@
 #ifndef BUS_HUB_H
 #define BUS_HUB_H
 #include "base/clock.h"
+#include "base/saved.h"
 #include "bus/presence.h"
 #include "bus/rights.h"
 
@@ -103,6 +104,13 @@ MUST enum mr_rc hub_tag_write(struct hub *h, uint32_t topic, const struct mr_val
 struct buf;
 typedef enum mr_rc hub_serve_fn(void *user, const char *topic, const void *data, size_t len, struct buf *answer);
 MUST enum mr_rc hub_serve(struct hub *h, const char *topic, hub_serve_fn *fn, void *user);
+
+/* -- saved tables -- */
+/* The last values that are worth saving, user: the hub (base/saved.h; bus/table.h is the format). Restore before the first port:
+ * what is restored is stale until its publisher is heard of, and merged by its version. */
+extern const struct saved_source hub_table_source;
+/* Agent: somebody saves them: from now on the CLEAR of an app is acknowledged when it is on disk, or cannot get there. */
+void hub_await_saves(struct hub *h);
 
 /* -- figures and views -- */
 struct names *hub_names(struct hub *h);

@@ -5,6 +5,9 @@
 #include "proto/topic.h"
 #include "proto/unit.h"
 
+/* An OPEN that asks how far we have come (docs/decisions/0009). */
+enum { OPEN_MARK_COOKIE = 0 };
+
 static void warn_of_unit(struct hub *h, uint32_t publisher, const struct session_tag *def, const char *unit)
 {
     const struct tag *known = presence_get_tag(h->presence, publisher, def->topic);
@@ -79,6 +82,8 @@ void hub_on_open(void *user, const struct session_open *open)
     struct port *p = user;
     struct err err = {{0}};
     uint32_t topic = 0;
+    if (open->cookie == OPEN_MARK_COOKIE && hub_table_holds(p))
+        return;
     uint32_t publisher = open->publisher ? (uint32_t)idmap_get(&p->publisher_of, open->publisher) : p->publisher;
     enum mr_rc rc = p->kind == PORT_APP && publisher && publisher != NAME_REFUSED
                         ? open_topic(p, open->topic, &topic, &err)

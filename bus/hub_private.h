@@ -13,7 +13,8 @@
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
- *   hub_own.c       what the process itself publishes and serves */
+ *   hub_own.c       what the process itself publishes and serves
+ *   hub_table.c     the last values as something to be saved and restored */
 #ifndef BUS_HUB_PRIVATE_H
 #define BUS_HUB_PRIVATE_H
 #include "base/buf.h"
@@ -26,6 +27,7 @@
 #include "bus/idmap.h"
 #include "bus/lastval.h"
 #include "bus/route.h"
+#include "bus/table.h"
 #include "proto/limits.h"
 #include "proto/session.h"
 
@@ -122,6 +124,20 @@ struct port {
     struct list in_pressing, in_held; /* among the ports that press, by time; among those that are held */
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
+    uint64_t clear_version; /* PORT_APP: of the table, with the last CLEAR it sent; 0 = none */
+    uint32_t n_held;        /* answers that wait until that is on disk */
+};
+
+/* See hub_table.c. Versions count the changes of the table. */
+struct saving {
+    bool is_awaited;          /* acknowledgements wait for the disk */
+    uint64_t version;         /* now */
+    uint64_t wanted;          /* the highest that an answer waits for */
+    uint64_t answered;        /* nothing waits for what is up to this one */
+    uint64_t cursor;          /* of lastval_walk, of the save under way */
+    struct table_writer writer;
+    int64_t began_ns;
+    bool is_begun; /* its head is written */
 };
 
 struct own_service {
@@ -179,6 +195,7 @@ struct hub {
     int64_t now_ns, now_us; /* as read when the call from outside began */
     struct alarms alarms;   /* of the ports' sessions */
     int64_t next_sweep_ns;
+    struct saving saving;
     bool is_awake; /* there is more to do at once */
     uint64_t records_in, records_out, dropped, refused;
 };
@@ -243,7 +260,7 @@ void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch);
 void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head, const struct record *record);
 /* What was written here in a birth that was refused is numbered again in the new one: else others would take it for older than
  * what they have. */
-void hub_own_values_born(struct hub *h);
+void hub_own_values_born(struct hub *h, uint64_t refused);
 void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, struct record *record);
 /* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
@@ -324,4 +341,12 @@ void hub_on_open(void *user, const struct session_open *open);
 void hub_on_request(struct port *from, struct batch_head *head, struct record *record);
 void hub_on_answer(struct port *from, struct batch_head *head, struct record *record);
 void hub_port_calls_end(struct port *p);
+
+/* hub_table.c */
+/* A slot was written; from: by this port, NULL: by ourselves. */
+void hub_table_changed(struct hub *h, struct port *from, uint32_t publisher, uint32_t owner, uint32_t flags);
+/* Must the answer wait that tells an app how far we have come? Then it is given later. */
+bool hub_table_holds(struct port *p);
+/* The highest birth a value of this identity was written in; 0: there is none. */
+uint64_t hub_kept_birth(const struct hub *h, uint32_t owner);
 #endif

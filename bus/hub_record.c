@@ -162,6 +162,8 @@ static enum lastval_result keep(struct hub *h, struct port *from, const struct b
     else if (result == LASTVAL_ANOTHER)
         hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic",
                    names_topic_text(h->names, record->topic), names_get_publisher(h->names, owner)->identity);
+    if (result == LASTVAL_TAKEN || result == LASTVAL_ANOTHER)
+        hub_table_changed(h, from, head->publisher, owner, record->flags);
     return result;
 }
 
@@ -211,11 +213,11 @@ static void show(struct hub *h, const struct slot *slot)
             hub_put_slot(h->ports[to.port[i]], slot, 0);
 }
 
-void hub_own_values_born(struct hub *h)
+void hub_own_values_born(struct hub *h, uint64_t refused)
 {
     uint64_t cursor = 0;
     for (const struct slot *slot; (slot = lastval_walk(h->lastval, &cursor));) {
-        if (slot->owner != h->self || slot->head.birth >= h->birth)
+        if (slot->owner != h->self || slot->head.birth != refused)
             continue;
         buf_clear(&h->scratch); /* the body is the slot's own, which is about to be written */
         if (buf_append(&h->scratch, slot->body, slot->body_len))
