@@ -1,4 +1,5 @@
-/* bootstrap.h - makes the keys and files with which a bus begins: one broker, one agent, one person. */
+/* bootstrap.h - makes the keys and files with which a bus begins: one broker, one agent, one person. A whole
+ * plant to be run from one folder is made by plant.h. */
 #ifndef CLI_BOOTSTRAP_H
 #define CLI_BOOTSTRAP_H
 #include "base/err.h"
@@ -17,10 +18,14 @@ struct bootstrap {
 };
 
 /* Makes broker.yaml, broker.key, registry.yaml, directory.yaml, agent.yaml, agent.key, admin.key and contexts/admin.yaml in
- * dir; keys are readable by the owner only. Prints a line for each to out, unless it is NULL.
+ * dir; keys are readable by the owner only.
  * MR_INVALID: a name, path or address, or a file is there already: nothing was made; else as fs_write(), and what had
  * been made is removed again. */
-MUST enum mr_rc bootstrap_make(const struct bootstrap *wish, FILE *out, struct err *err);
+MUST enum mr_rc bootstrap_make(const struct bootstrap *wish, struct err *err);
+
+/* What was made, a line for each file. */
+void bootstrap_list(const struct bootstrap *wish, FILE *out);
+void bootstrap_list_json(const struct bootstrap *wish, FILE *out);
 
 /* Whether dir has the files of an earlier bootstrap_make(). */
 bool bootstrap_is_there(const char *dir);

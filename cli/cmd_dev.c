@@ -1,5 +1,7 @@
 /* cmd_dev.c - millrace dev: a whole bus on this machine, until Ctrl-C. */
-#include <signal.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include "cli/bootstrap.h"
 #include "cli/dev.h"
 #include "cli/place.h"
+#include "cli/plant.h"
 #include "cli/report.h"
 
 static const char root_dir[] = "/var/lib/millrace-dev";
@@ -64,7 +67,7 @@ static enum mr_rc make_files(const struct args *args, struct dev_plan *plan, str
                                    .data = "data",
                                    .socket = socket,
                                    .interval_ms = args->interval_ms ? args->interval_ms : 2000};
-    return rc ? rc : bootstrap_make(&wish, NULL, err);
+    return rc ? rc : bootstrap_make(&wish, err);
 }
 
 /* The files, made or found; and from them the socket, whose folder is made too. */
@@ -118,10 +121,61 @@ static enum mr_rc find_dir(const struct args *args, struct dev_plan *plan, struc
     return MR_TOO_BIG;
 }
 
+/* -- several brokers: a plant in a folder that is gone afterwards -- */
+static enum mr_rc make_plant(const struct args *args, struct dev_plan *plan, struct err *err)
+{
+    struct plant *plant;
+    const char *temporary = getenv("TMPDIR");
+    int n = snprintf(plan->dir, sizeof plan->dir, "%s/millrace-dev-XXXXXX",
+                     temporary && *temporary == '/' ? temporary : "/tmp");
+    if (n < 0 || (size_t)n + sizeof "/agent1/agent.sock" > sizeof plan->socket) {
+        err_set(err, "$TMPDIR: the path of a socket in it would be longer than %d bytes", AGENT_SOCKET_SIZE - 1);
+        return MR_TOO_BIG;
+    }
+    if (!mkdtemp(plan->dir)) {
+        err_set(err, "%s: %s", plan->dir, strerror(errno));
+        return fs_rc(errno);
+    }
+    snprintf(plan->socket, sizeof plan->socket, "%.80s/agent1/agent.sock", plan->dir);
+    const struct plant_wish wish = {.dir = plan->dir,
+                                    .name = "agent",
+                                    .path = "demo/site",
+                                    .brokers = args->brokers,
+                                    .agents = 1,
+                                    .interval_ms = args->interval_ms ? args->interval_ms : 2000};
+    enum mr_rc rc = plant_make(&wish, &plant, err);
+    if (rc)
+        plant_remove(plan->dir);
+    else
+        plant_free(plant);
+    return rc;
+}
+
+static int dev_plant(const struct args *args)
+{
+    struct dev_plan plan = {.n_brokers = args->brokers, .seconds = args->seconds};
+    struct err err = {{0}};
+    if (args->brokers > BROKERS_MAX)
+        return report_usage("dev", "--brokers takes 1 to %d", BROKERS_MAX);
+    if (args->dir || args->address)
+        return report_usage("dev",
+                            "--%s is for one broker; a plant of several that stays is made by "
+                            "millrace init --brokers %" PRIu64,
+                            args->dir ? "dir" : "address", args->brokers);
+    enum mr_rc rc = make_plant(args, &plan, &err);
+    if (rc)
+        return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+    int code = dev_run(&plan);
+    plant_remove(plan.dir);
+    return code;
+}
+
 int cmd_dev(const struct args *args)
 {
-    struct dev_plan plan = {.seconds = args->seconds};
+    struct dev_plan plan = {.n_brokers = 1, .seconds = args->seconds};
     struct err err = {{0}};
+    if (args->brokers > 1)
+        return dev_plant(args);
     enum mr_rc rc = find_dir(args, &plan, &err);
     if (!rc)
         rc = prepare(args, &plan, &err);

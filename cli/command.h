@@ -40,7 +40,7 @@ struct args {
     /* where the bus is */
     const char *context, *socket;
     /* how it is shown */
-    bool json, help, all_publishers, watch, no_snapshot, raw;
+    bool json, help, all_publishers, watch, no_snapshot, raw, dead;
     const char *form;
     /* how long, how much */
     int wait_ms, interval_ms;
@@ -50,6 +50,7 @@ struct args {
     bool keep, clear;
     /* what is set up */
     const char *out, *dir, *name, *path, *broker, *address, *reach, *data;
+    uint64_t brokers, agents, port;
 };
 
 struct command {

@@ -23,18 +23,25 @@ static const struct opt bus_opts[] = {
 
 static const struct opt init_opts[] = {
     {"out", OPT_TEXT, AT(out), "DIR", "millrace", "where the files are made"},
-    {"name", OPT_TEXT, AT(name), "NAME", "here", "name of this machine"},
-    {"path", OPT_TEXT, AT(path), "TOPIC", "demo/here", "place of this machine in the plant"},
-    {"broker", OPT_TEXT, AT(broker), "NAME", "mr1", "name of the broker"},
-    {"address", OPT_TEXT, AT(address), "ADDRESS", "127.0.0.1:7420", "where the broker listens; '*:7420' is everywhere"},
+    {"brokers", OPT_COUNT, AT(brokers), "N", NULL, "make a plant of 1 to 9 brokers"},
+    {"agents", OPT_COUNT, AT(agents), "M", NULL, "make a plant of 1 to 100 agents"},
+    {"port", OPT_COUNT, AT(port), "PORT", NULL,
+     "a plant's first; default: 7420, or 7520 and so on, where all are free"},
+    {"name", OPT_TEXT, AT(name), "NAME", NULL, "of this machine, default here; of a plant's agents, default agent"},
+    {"path", OPT_TEXT, AT(path), "TOPIC", NULL, "place; default: demo/here, of a plant's agents demo/site"},
+    {"broker", OPT_TEXT, AT(broker), "NAME", NULL, "name of the broker; default: mr1"},
+    {"address", OPT_TEXT, AT(address), "ADDRESS", NULL,
+     "where it listens, default 127.0.0.1:7420; '*:7420' is everywhere"},
     {"reach", OPT_TEXT, AT(reach), "ADDRESS", NULL,
      "where agents find the broker: 'mr1.plant.example:7420'; default: address"},
-    {"data", OPT_TEXT, AT(data), "DIR", "data", "what broker and agent write, beside the files"},
+    {"data", OPT_TEXT, AT(data), "DIR", NULL, "what broker and agent write, beside the files; default: data"},
     {"socket", OPT_TEXT, AT(socket), "PATH", NULL, "the agent's socket; default: the agent's own default"},
+    {"json", OPT_FLAG, AT(json), NULL, NULL, "what was made, one JSON object a line"},
     END,
 };
 
 static const struct opt dev_opts[] = {
+    {"brokers", OPT_COUNT, AT(brokers), "N", "1", "from 2 to 9: so many, in a folder that is removed at the end"},
     {"dir", OPT_TEXT, AT(dir), "DIR", NULL, "files of the bus, made when missing; default: the user's state folder"},
     {"address", OPT_TEXT, AT(address), "ADDRESS", NULL, "where a new broker listens; default 127.0.0.1:7420"},
     {"interval", OPT_DURATION, AT(interval_ms), "TIME", NULL,
@@ -88,6 +95,7 @@ static const struct opt serve_opts[] = {
 };
 
 static const struct opt who_opts[] = {
+    {"dead", OPT_FLAG, AT(dead), NULL, NULL, "those too that died: since when, and why"},
     {"wait", OPT_DURATION, AT(wait_ms), "TIME", "2 s", "the most to wait for the broker"},
     {"json", OPT_FLAG, AT(json), NULL, NULL, "one JSON object a line"},
     END,
@@ -113,13 +121,18 @@ static const struct command table[] = {
     {.name = "dev",
      .arguments = "",
      .help = "run a whole bus on this machine: broker, agent, its own values",
-     .details = "Makes keys and files on first use, starts a broker and an agent, and ends both at Ctrl-C.",
+     .details = "Makes keys and files on first use, starts a broker and an agent, and ends both at Ctrl-C. Of several "
+                "brokers one may be lost: the others go on.",
      .opts = dev_opts,
      .run = cmd_dev},
     {.name = "init",
      .arguments = "",
-     .help = "make keys and files for a broker, an agent and a person",
-     .details = "Never overwrites a file.",
+     .help = "make keys and files for a broker, an agent and a person; or a whole plant to try",
+     .details =
+         "With --brokers or --agents (one where not given): a plant on this machine, a folder for each broker mr1, "
+         "mr2, ... and agent NAME1, NAME2, ..., and the script DIR/run, which starts all or those named until "
+         "Ctrl-C. Brokers listen on 127.0.0.1: for agents on PORT, PORT + 10, ..., for each other one above. Agents "
+         "live at TOPIC/NAME1, ... Never overwrites a file.",
      .opts = init_opts,
      .run = cmd_init},
     {.name = "get",
@@ -169,7 +182,9 @@ static const struct command table[] = {
      .run = cmd_serve},
     {.name = "who",
      .arguments = "",
-     .help = "show which machines and apps are there",
+     .help = "show which brokers, machines, devices and apps are there",
+     .details = "CLOCK is a machine's clock beside its broker's, known for those of the broker that answers. BROKER is "
+                "where a machine is at home.",
      .opts = who_opts,
      .on_bus = true,
      .run = cmd_who},

@@ -30,7 +30,7 @@ _millrace()
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
-        --address | --interval | --seconds | --name | --path | --broker | --reach | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
+        --brokers | --address | --interval | --seconds | --agents | --port | --name | --path | --broker | --reach | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
             return
             ;;
     esac
@@ -40,10 +40,10 @@ _millrace()
             words=$commands
             ;;
         dev)
-            opts='--help --dir --address --interval --seconds'
+            opts='--help --brokers --dir --address --interval --seconds'
             ;;
         init)
-            opts='--help --out --name --path --broker --address --reach --data --socket'
+            opts='--help --out --brokers --agents --port --name --path --broker --address --reach --data --socket --json'
             ;;
         get)
             opts='--help --all-publishers --watch --wait --json --context --socket'
@@ -61,7 +61,7 @@ _millrace()
             opts='--help --exec --text --count --wait --context --socket'
             ;;
         who)
-            opts='--help --wait --json --context --socket'
+            opts='--help --dead --wait --json --context --socket'
             ;;
         check)
             opts='--help --wait --json --context --socket'

@@ -22,6 +22,7 @@ enum {
     LINE_MAX_BYTES = 4096, /* of a program's log; longer ones are shown in pieces */
     LOOK_MS = 50,          /* how often the socket is looked for */
     STOP_MS = 5000,        /* the most a program may take to end */
+    NAME_SIZE = 32
 };
 
 /*   STARTING ──socket there──▶ CONNECTED ──values and a broker──▶ RUNNING
@@ -30,8 +31,9 @@ enum dev_state { DEV_STARTING, DEV_CONNECTED, DEV_RUNNING, DEV_STOPPING };
 
 struct program {
     struct dev *dev;
-    const char *name, *prefix;
-    struct child *child; /* NULL: not started, or ended */
+    const char *kind;     /* "broker", "agent" */
+    char name[NAME_SIZE]; /* of it in a plant, or of its kind */
+    struct child *child;  /* NULL: not started, or ended */
     struct buf line;
 };
 
@@ -41,7 +43,7 @@ struct dev {
     struct loop *loop;
     struct loop_signal *signals[2];
     struct loop_timer *look, *end; /* end: of the time, then of patience */
-    struct program broker, agent;
+    struct program agent, brokers[BROKERS_MAX];
     struct mr_bus *bus;
     struct loop_fd *watch;
     struct terminal terminal;
@@ -63,6 +65,21 @@ static void forget_bus(struct dev *d)
     d->bus = NULL;
 }
 
+static size_t live_brokers(const struct dev *d)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->plan->n_brokers; i++)
+        n += d->brokers[i].child != NULL;
+    return n;
+}
+
+static void signal_brokers(const struct dev *d)
+{
+    for (size_t i = 0; i < d->plan->n_brokers; i++)
+        if (d->brokers[i].child)
+            child_signal(d->brokers[i].child, SIGTERM);
+}
+
 /* The agent first, so that it says goodbye to a broker that is still there. */
 static void stop(struct dev *d)
 {
@@ -72,8 +89,8 @@ static void stop(struct dev *d)
     loop_timer_stop(d->look);
     if (d->agent.child)
         child_signal(d->agent.child, SIGTERM);
-    else if (d->broker.child)
-        child_signal(d->broker.child, SIGTERM);
+    else if (live_brokers(d) > 0)
+        signal_brokers(d);
     else
         loop_stop(d->loop);
 }
@@ -101,7 +118,7 @@ static void print_line(struct program *p, const char *text, size_t len)
     const struct terminal *t = &p->dev->terminal;
     char safe[LINE_MAX_BYTES];
     text_escape(safe, sizeof safe, text, len);
-    fprintf(t->out, "%s%s%s %s\n", terminal_begin(t, COLOUR_DIM), p->prefix, terminal_end(t, COLOUR_DIM), safe);
+    fprintf(t->out, "%s%-6s |%s %s\n", terminal_begin(t, COLOUR_DIM), p->name, terminal_end(t, COLOUR_DIM), safe);
 }
 
 static void on_output(void *user, bool is_err, const char *data, size_t len)
@@ -118,6 +135,7 @@ static void on_output(void *user, bool is_err, const char *data, size_t len)
     fflush(p->dev->terminal.out);
 }
 
+/* All stop when nothing is left to be shown: without the agent, without a broker. */
 static void on_end(void *user, int status)
 {
     struct program *p = user;
@@ -125,19 +143,26 @@ static void on_end(void *user, int status)
     char words[128];
     child_free(p->child);
     p->child = NULL;
+    bool goes_on = d->state != DEV_STOPPING && p != &d->agent && live_brokers(d) > 0;
     if (d->state != DEV_STOPPING) {
-        report_note("%s %s; its last lines are above", p->name, child_end_words(status, words, sizeof words));
+        report_note("millrace-%s %s%s%s; %s", p->kind, d->plan->n_brokers > 1 ? p->name : "",
+                    d->plan->n_brokers > 1 ? " " : "", child_end_words(status, words, sizeof words),
+                    goes_on ? "the others go on" : "its last lines are above");
         d->code = EXIT_FAILED;
     }
-    stop(d);
+    if (!goes_on)
+        stop(d);
 }
 
-static enum mr_rc start_program(struct program *p, const char *file, struct err *err)
+static enum mr_rc start_program(struct program *p, struct err *err)
 {
     static const struct child_events events = {on_output, on_end};
-    char path[4096], config[DEV_PATH_SIZE + 16], option[] = "--config";
-    child_find_program(p->name, path, sizeof path);
-    snprintf(config, sizeof config, "%s/%s", p->dev->plan->dir, file);
+    const struct dev_plan *plan = p->dev->plan;
+    bool is_plant = plan->n_brokers > 1;
+    char program[NAME_SIZE], path[4096], config[DEV_PATH_SIZE + 2 * NAME_SIZE], option[] = "--config";
+    snprintf(program, sizeof program, "millrace-%s", p->kind);
+    child_find_program(program, path, sizeof path);
+    snprintf(config, sizeof config, "%s/%s%s%s.yaml", plan->dir, is_plant ? p->name : "", is_plant ? "/" : "", p->kind);
     char *const argv[] = {path, option, config, NULL};
     return child_new(p->dev->loop, argv, NULL, 0, &events, p, &p->child, err);
 }
@@ -233,33 +258,53 @@ static enum mr_rc start(struct dev *d, struct err *err)
         rc = loop_timer_new(d->loop, on_look, d, &d->look);
     if (!rc)
         rc = loop_timer_new(d->loop, on_end_of_time, d, &d->end);
-    if (!rc)
-        rc = start_program(&d->broker, "broker.yaml", err);
-    return rc ? rc : start_program(&d->agent, "agent.yaml", err);
+    for (size_t i = 0; i < d->plan->n_brokers && !rc; i++)
+        rc = start_program(&d->brokers[i], err);
+    return rc ? rc : start_program(&d->agent, err);
+}
+
+static void init_program(struct dev *d, struct program *p, const char *kind, const char *name)
+{
+    *p = (struct program){.dev = d, .kind = kind};
+    snprintf(p->name, sizeof p->name, "%s", name);
+    buf_init(&p->line, LINE_MAX_BYTES / 4); /* escaping may make it longer */
+}
+
+static void init_programs(struct dev *d)
+{
+    bool is_plant = d->plan->n_brokers > 1;
+    init_program(d, &d->agent, "agent", is_plant ? "agent1" : "agent");
+    for (size_t i = 0; i < d->plan->n_brokers; i++) {
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "mr%zu", i + 1);
+        init_program(d, &d->brokers[i], "broker", is_plant ? name : "broker");
+    }
+}
+
+static void free_program(struct program *p)
+{
+    child_free(p->child);
+    buf_fini(&p->line);
 }
 
 static void finish(struct dev *d)
 {
     forget_bus(d);
-    child_free(d->agent.child);
-    child_free(d->broker.child);
+    free_program(&d->agent);
+    for (size_t i = 0; i < d->plan->n_brokers; i++)
+        free_program(&d->brokers[i]);
     loop_timer_free(d->look);
     loop_timer_free(d->end);
     for (size_t i = 0; i < 2; i++)
         loop_signal_free(d->signals[i]);
     loop_free(d->loop);
-    buf_fini(&d->agent.line);
-    buf_fini(&d->broker.line);
 }
 
 int dev_run(const struct dev_plan *plan)
 {
     struct err err = {{0}};
     struct dev d = {.plan = plan, .terminal = terminal_of(stdout)};
-    d.broker = (struct program){.dev = &d, .name = "millrace-broker", .prefix = "broker |"};
-    d.agent = (struct program){.dev = &d, .name = "millrace-agent", .prefix = "agent  |"};
-    buf_init(&d.broker.line, LINE_MAX_BYTES / 4); /* escaping may make it longer */
-    buf_init(&d.agent.line, LINE_MAX_BYTES / 4);
+    init_programs(&d);
     enum mr_rc rc = start(&d, &err);
     if (rc) {
         d.code = report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));

@@ -67,7 +67,7 @@ static void keys_are_secret_and_the_programs_read_the_rest(void **state)
     char path[256];
     static struct agent_conf conf;
     assert_false(bootstrap_is_there(dir));
-    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_OK);
+    assert_int_equal(bootstrap_make(&wish, &err), MR_OK);
     assert_true(bootstrap_is_there(dir));
     for (size_t i = 0; i < MADE; i++) {
         path_in(dir, made[i], path);
@@ -97,7 +97,7 @@ static void nothing_is_overwritten(void **state)
     size_t len;
     path_in(dir, "agent.yaml", path);
     assert_int_equal(fs_write(path, "mine", 4, 0644, FS_NEW, &err), MR_OK);
-    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_INVALID);
+    assert_int_equal(bootstrap_make(&wish, &err), MR_INVALID);
     assert_non_null(strstr(err.text, "agent.yaml is there already"));
     assert_int_equal(fs_read(path, 100, &data, &len, &err), MR_OK);
     assert_string_equal(data, "mine");
@@ -110,7 +110,7 @@ static void expect_refused(struct bootstrap wish, const char *words)
 {
     struct err err = {{0}};
     char path[256];
-    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_INVALID);
+    assert_int_equal(bootstrap_make(&wish, &err), MR_INVALID);
     if (!strstr(err.text, words))
         fail_msg("'%s' is missing in: %s", words, err.text);
     path_in(wish.dir, "contexts", path);
@@ -151,7 +151,7 @@ static void everywhere_is_reached_at_home(void **state)
     char path[256], *data;
     size_t len;
     wish.address = "*:7999";
-    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_OK);
+    assert_int_equal(bootstrap_make(&wish, &err), MR_OK);
     path_in(*state, "directory.yaml", path);
     assert_int_equal(fs_read(path, 4096, &data, &len, &err), MR_OK);
     assert_non_null(strstr(data, "\"127.0.0.1:7999\""));
@@ -166,7 +166,7 @@ static void agents_are_told_what_reach_says(void **state)
     size_t len;
     wish.address = "*:7999";
     wish.reach = "mr1.plant.example";
-    assert_int_equal(bootstrap_make(&wish, NULL, &err), MR_OK);
+    assert_int_equal(bootstrap_make(&wish, &err), MR_OK);
     path_in(*state, "directory.yaml", path);
     assert_int_equal(fs_read(path, 4096, &data, &len, &err), MR_OK);
     assert_non_null(strstr(data, "\"mr1.plant.example:7420\""));
@@ -180,7 +180,7 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
     for (unsigned n = 1;; n++) {
         struct err err = {{0}};
         mem_fail_at(n);
-        enum mr_rc rc = bootstrap_make(&wish, NULL, &err);
+        enum mr_rc rc = bootstrap_make(&wish, &err);
         if (!mem_fail_off()) {
             assert_int_equal(rc, MR_OK);
             return;

@@ -67,7 +67,8 @@ static void what_is_not_given_has_its_default(void **state)
     parse(&line, "millrace req a --wait 250ms");
     assert_int_equal(line.args.wait_ms, 250);
     parse(&line, "millrace init");
-    assert_string_equal(line.args.path, "demo/here");
+    assert_string_equal(line.args.out, "millrace");
+    assert_null(line.args.path);
 }
 
 static void the_way_to_the_bus_may_stand_before_the_command(void **state)
@@ -144,6 +145,9 @@ static void values_of_options_are_checked(void **state)
     (void)state;
     expect_wrong("millrace sub a --count 0", "from 1 on");
     expect_wrong("millrace sub a --count x", "from 1 on");
+    expect_wrong("millrace init --brokers 0", "--brokers takes a number from 1 on");
+    expect_wrong("millrace init --agents 0", "--agents takes a number from 1 on");
+    expect_wrong("millrace init --port 0", "--port takes a number from 1 on");
     expect_wrong("millrace sub a --count 4294967290", "from 1 on");
     expect_wrong("millrace sub a --count", "--count needs a N");
     expect_wrong("millrace get --wait 5", "such as '500ms'");
