@@ -2,13 +2,15 @@
 #include "cli/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,26 +91,59 @@ static int make_input(const void *input, size_t len)
     return fd;
 }
 
+/* In the new process, until argv[0] is it; only what may follow a fork() of one thread among several. Returns errno. */
+static int become(char *const *argv, pid_t parent, int in, int out, int err)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, 0) || dup2(in, STDIN_FILENO) < 0 ||
+        dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0 || sigprocmask(SIG_SETMASK, &none, NULL))
+        return errno;
+    if (getppid() != parent) /* it died before it could be noticed */
+        return ESRCH;
+    execvp(argv[0], argv);
+    return errno;
+}
+
+/* The end of `told` is closed by a successful exec; else the reason comes through it. */
+static int wait_for_exec(int told)
+{
+    int error = 0;
+    ssize_t n;
+    do
+        n = read(told, &error, sizeof error);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof error ? error : 0;
+}
+
+/* fork() and not posix_spawn(), which cannot have the child end with us. All signals are blocked meanwhile, so that no handler
+ * of ours runs in it. */
 static int spawn(struct child *c, char *const *argv, int in, int out, int err)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
+    int told[2];
+    sigset_t all, before;
+    pid_t self = getpid();
+    if (pipe2(told, O_CLOEXEC))
+        return errno;
     sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    int error = posix_spawnp(&c->pid, argv[0], &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error)
-        c->pid = 0;
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int error = become(argv, self, in, out, err);
+        ssize_t n = write(told[1], &error, sizeof error);
+        _exit(n < 0 ? 127 : 126);
+    }
+    int error = pid < 0 ? errno : 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(told[1]);
+    if (pid > 0)
+        error = wait_for_exec(told[0]);
+    close(told[0]);
+    if (pid > 0 && error)
+        waitpid(pid, NULL, 0);
+    c->pid = error ? 0 : pid;
     return error;
 }
 

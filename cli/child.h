@@ -16,9 +16,9 @@ struct child_events {
     void (*on_end)(void *user, int status);
 };
 
-/* Starts argv[0] (found in $PATH if it has no '/') in a process group of its own, with default signals. input: len bytes for
- * its standard input, copied. events and user are borrowed until child_free(). MR_NOT_FOUND, MR_DENIED: the program;
- * MR_NO_MEMORY and others as fs_rc(). */
+/* Starts argv[0] (found in $PATH if it has no '/') in a process group of its own, with default signals; it is killed when the
+ * thread that called this ends, even by SIGKILL. input: len bytes for its standard input, copied. events and user are borrowed
+ * until child_free(). MR_NOT_FOUND, MR_DENIED: the program; MR_NO_MEMORY and others as fs_rc(). */
 MUST enum mr_rc child_new(struct loop *loop, char *const *argv, const void *input, size_t len,
                           const struct child_events *events, void *user, struct child **ret, struct err *err);
 

@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/io/loop.h"
 #include "base/mem.h"
@@ -92,6 +94,40 @@ static void freeing_ends_it(void **state)
     loop_free(run.loop);
 }
 
+/* In a process of its own: starts a program, tells its id, and is killed. */
+static void start_and_die(int tell)
+{
+    struct run run = {.status = -1};
+    if (loop_new(&run.loop) || start(&run, "echo $$; exec sleep 1000", ""))
+        _exit(1);
+    while (!strchr(run.out, '\n'))
+        loop_turn(run.loop, 1000);
+    if (write(tell, run.out, strlen(run.out)) < 0)
+        _exit(1);
+    kill(getpid(), SIGKILL);
+}
+
+static void it_does_not_outlive_who_started_it(void **state)
+{
+    char text[64] = "";
+    int told[2], status;
+    (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* what loses its parent becomes ours */
+    assert_int_equal(pipe(told), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        start_and_die(told[1]);
+    close(told[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    assert_true(read(told[0], text, sizeof text - 1) > 0);
+    close(told[0]);
+    pid_t orphan = (pid_t)strtol(text, NULL, 10);
+    assert_int_equal(waitpid(orphan, &status, 0), orphan);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
 static void a_program_that_is_not_there_is_not_found(void **state)
 {
     struct run run = {.status = -1};
@@ -141,6 +177,7 @@ int main(void)
         cmocka_unit_test(input_output_and_end_are_told),
         cmocka_unit_test(a_signal_reaches_it_and_what_it_started),
         cmocka_unit_test(freeing_ends_it),
+        cmocka_unit_test(it_does_not_outlive_who_started_it),
         cmocka_unit_test(a_program_that_is_not_there_is_not_found),
         cmocka_unit_test(every_failed_allocation_is_a_result),
         cmocka_unit_test(a_program_of_ours_is_found_beside_this_one),
