@@ -7,12 +7,19 @@
 #include "agent/uplink.h"
 #include "base/clock.h"
 #include "base/io/program.h"
+#include "base/io/saver.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bus/hub.h"
 #include "proto/limits.h"
 #include <stdio.h>
 #include <string.h>
+
+enum {
+    SAVE_DELAY_MS = 2000,
+    SAVE_BYTES_PER_DAY = 50 * 1000 * 1000, /* flash is worn by what is written */
+    SAVED_MAX_BYTES = 2 * SLOT_BYTES_PER_SITE
+};
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -25,6 +32,7 @@ struct agent {
     char self[AGENT_NAME_SIZE + 8]; /* name, or what the broker calls this session of a person */
     struct rights *rights;
     struct hub *hub;
+    struct saver *saver; /* NULL: ephemeral, nothing is saved */
     struct local *local;
     struct uplink *uplink;
     struct host *host; /* NULL: no telemetry */
@@ -36,6 +44,7 @@ struct agent {
     loop_fn *on_stopped; /* NULL: not stopping, or told already */
     void *stopped_user;
     int64_t stop_by_ns;
+    bool is_saved; /* stopping: the last values are on disk, or cannot get there */
 };
 
 /* -- the hub's events ------------------------------------------------------------------------------------------------ */
@@ -142,7 +151,7 @@ static void on_stop_timer(void *user)
     enum { LOOK_AGAIN_MS = 20 };
     struct agent *a = user;
     int64_t now_ns = loop_now_ns(a->loop);
-    bool is_done = local_count(a->local) == 0 && uplink_is_idle(a->uplink);
+    bool is_done = local_count(a->local) == 0 && uplink_is_idle(a->uplink) && a->is_saved;
     if (!is_done && now_ns < a->stop_by_ns) {
         loop_timer_start(a->stop_timer, now_ns + LOOK_AGAIN_MS * ns_per_ms);
         return;
@@ -216,6 +225,29 @@ static enum mr_rc new_hub(struct agent *a, struct err *err)
     return hub_new(&a->hub, &conf, err);
 }
 
+/* What is restored is there before anybody can ask. */
+static enum mr_rc new_saver(struct agent *a, struct err *err)
+{
+    const struct saver_options options = {.loop = a->loop,
+                                          .folder = a->conf.data,
+                                          .name = "lastvalues",
+                                          .max_bytes = SAVED_MAX_BYTES,
+                                          .delay_ms = SAVE_DELAY_MS,
+                                          .interval_ms = TABLE_SAVE_MS,
+                                          .max_bytes_per_day = SAVE_BYTES_PER_DAY,
+                                          .source = &hub_table_source,
+                                          .source_user = a->hub,
+                                          .on_event = report_saver};
+    if (!*a->conf.data)
+        return MR_OK;
+    enum mr_rc rc = saver_new(&a->saver, &options);
+    if (rc)
+        err_set(err, "%s", rc_text(rc));
+    else
+        hub_await_saves(a->hub);
+    return rc;
+}
+
 static enum mr_rc new_uplink(struct agent *a, struct err *err)
 {
     const struct uplink_options options = {.loop = a->loop,
@@ -250,6 +282,8 @@ static enum mr_rc new_parts(struct agent *a, struct err *err)
         return rc;
     load_identity(a);
     rc = new_hub(a, err);
+    if (!rc)
+        rc = new_saver(a, err);
     if (!rc)
         rc = new_timers(a, err);
     return rc ? rc : new_uplink(a, err);
@@ -329,6 +363,12 @@ enum mr_rc agent_start(struct agent *a, struct err *err)
     return MR_OK;
 }
 
+static void on_saved(void *user)
+{
+    struct agent *a = user;
+    a->is_saved = true;
+}
+
 void agent_stop(struct agent *a, loop_fn *on_stopped, void *user)
 {
     a->on_stopped = on_stopped;
@@ -336,6 +376,10 @@ void agent_stop(struct agent *a, loop_fn *on_stopped, void *user)
     a->stop_by_ns = loop_now_ns(a->loop) + AGENT_STOP_MS * ns_per_ms;
     local_bye_all(a->local, MR_CLOSED, "the agent stops");
     uplink_stop(a->uplink);
+    if (a->saver) /* of apps nothing more is taken */
+        saver_finish(a->saver, on_saved, a);
+    else
+        a->is_saved = true;
     loop_timer_start(a->stop_timer, loop_now_ns(a->loop));
 }
 
@@ -349,6 +393,7 @@ void agent_free(struct agent *a)
     host_free(a->host);
     uplink_free(a->uplink);
     local_free(a->local);
+    saver_free(a->saver);
     hub_free(a->hub);
     rights_free(a->rights);
     keys_free(a->keys);

@@ -5,7 +5,7 @@
  *   brokers: [mr1.plant.example]    # names or addresses found in the directory; tried in random order
  *   include: "agent.d/[!.]*.yaml"   # more files with the same keys, in the order of their names; the last one wins
  *   path: acme/lyon/press-07        # place in the plant before the first contact; then the registry says it
- *   data: /var/lib/millrace-agent   # birth epoch and last known path
+ *   data: /var/lib/millrace-agent   # birth epoch, last known path and last values
  *   key: agent.key                  # relative names begin at the folder of agent.yaml
  *   directory: directory.yaml
  *   socket: {path: /run/millrace/agent.sock, mode: "0660"}

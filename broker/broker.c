@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/io/keys.h"
 #include "base/io/program.h"
+#include "base/io/saver.h"
 #include "base/io/zap.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,7 +20,8 @@
 
 enum {
     RETRY_MS = 500, /* said to agents when the broker stops: it may be back soon */
-    AGENTS_RANK = 3
+    AGENTS_RANK = 3,
+    SAVED_MAX_BYTES = 2 * SLOT_BYTES_PER_SITE
 };
 
 static const int64_t ns_per_ms = 1000000;
@@ -33,6 +35,7 @@ struct broker {
     struct zap *zap;
     struct rights *rights;
     struct hub *hub;
+    struct saver *saver;
     struct agents *agents;
     struct who who;
     struct values values;
@@ -41,6 +44,7 @@ struct broker {
     loop_fn *on_stopped; /* NULL: not stopping, or told already */
     void *stopped_user;
     int64_t stop_by_ns;
+    bool is_saved;   /* stopping: the last values are on disk, or cannot get there */
     bool is_proving; /* the self-check runs: nobody is admitted */
 };
 
@@ -136,6 +140,24 @@ static enum mr_rc new_hub(struct broker *b, struct err *err)
     return hub_new(&b->hub, &conf, err);
 }
 
+/* What is restored is there before anybody can ask. */
+static enum mr_rc new_saver(struct broker *b, struct err *err)
+{
+    const struct saver_options options = {.loop = b->loop,
+                                          .folder = b->conf.data,
+                                          .name = "lastvalues",
+                                          .max_bytes = SAVED_MAX_BYTES,
+                                          .delay_ms = TABLE_SAVE_MS,
+                                          .interval_ms = TABLE_SAVE_MS,
+                                          .source = &hub_table_source,
+                                          .source_user = b->hub,
+                                          .on_event = report_saver};
+    enum mr_rc rc = saver_new(&b->saver, &options);
+    if (rc)
+        err_set(err, "%s", rc_text(rc));
+    return rc;
+}
+
 enum mr_rc broker_load_key(const struct broker_conf *conf, struct key_pair **ret, struct err *err)
 {
     struct key_pair *keys = NULL;
@@ -160,6 +182,8 @@ static enum mr_rc new_parts(struct broker *b, struct err *err)
         rc = rights_new_open(&b->rights, err);
     if (!rc)
         rc = new_hub(b, err);
+    if (!rc)
+        rc = new_saver(b, err);
     if (rc)
         return rc;
     b->who = (struct who){.hub = b->hub, .broker = b->conf.name, .clock = clock_system()};
@@ -255,7 +279,7 @@ static void on_stop_timer(void *user)
     enum { LOOK_AGAIN_MS = 20 };
     struct broker *b = user;
     int64_t now_ns = loop_now_ns(b->loop);
-    if (agents_count(b->agents) > 0 && now_ns < b->stop_by_ns) {
+    if ((agents_count(b->agents) > 0 || !b->is_saved) && now_ns < b->stop_by_ns) {
         loop_timer_start(b->stop_timer, now_ns + LOOK_AGAIN_MS * ns_per_ms);
         return;
     }
@@ -279,12 +303,19 @@ static enum mr_rc new_timers(struct broker *b, struct err *err)
     return rc;
 }
 
+static void on_saved(void *user)
+{
+    struct broker *b = user;
+    b->is_saved = true;
+}
+
 void broker_stop(struct broker *b, loop_fn *on_stopped, void *user)
 {
     b->on_stopped = on_stopped;
     b->stopped_user = user;
     b->stop_by_ns = loop_now_ns(b->loop) + BROKER_STOP_MS * ns_per_ms;
     agents_bye_all(b->agents, MR_CLOSED, "the broker stops", RETRY_MS);
+    saver_finish(b->saver, on_saved, b);
     loop_timer_start(b->stop_timer, loop_now_ns(b->loop));
 }
 
@@ -298,6 +329,7 @@ void broker_free(struct broker *b)
     loop_timer_free(b->stop_timer);
     agents_free(b->agents);
     zap_free(b->zap);
+    saver_free(b->saver);
     hub_free(b->hub);
     rights_free(b->rights);
     registry_free(b->registry);

@@ -31,6 +31,31 @@ void report_notice(enum hub_notice notice, const char *text)
     }
 }
 
+void report_saver(void *user, enum saver_event event, const char *path, const char *text)
+{
+    (void)user;
+    switch (event) {
+    case SAVER_RESTORED:
+        log_event(INFO, "BROKER-VALUES-RESTORED", "file=%s what=%s", path, text);
+        break;
+    case SAVER_REFUSED:
+        log_event(WARN, "BROKER-VALUES-NOT-RESTORED", "file=%s reason=%s", path, text);
+        break;
+    case SAVER_DAMAGED:
+        log_event(ERROR, "BROKER-VALUES-DAMAGED", "file=%s kept=%s.bad reason=%s", path, path, text);
+        break;
+    case SAVER_FAILED:
+        log_event(ERROR, "BROKER-VALUES-NOT-SAVED", "file=%s reason=%s retry_ms=%d", path, text, SAVER_RETRY_MS);
+        break;
+    case SAVER_LATE:
+        log_event(WARN, "BROKER-VALUES-LATE", "file=%s reason=%s", path, text);
+        break;
+    case SAVER_WORKS:
+        log_event(INFO, "BROKER-VALUES-SAVED-AGAIN", "file=%s", path);
+        break;
+    }
+}
+
 void report_end(const struct hub *hub, uint32_t port, enum mr_rc rc, const char *reason)
 {
     struct port_stats who;
