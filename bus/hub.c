@@ -10,6 +10,7 @@ enum {
     PUBLISHERS_PER_PORT = 64, /* apps and devices of one machine, on the average */
     PUBLISHERS_LEAST = 65536,
     SWEEP_NS = 1000 * 1000 * 1000, /* expired calls and tombstones */
+    NS_PER_MS = 1000 * 1000,
     NOTICE_MAX = 768,
     SCRATCH_MAX = VALUE_MAX_BYTES + 1024
 };
@@ -72,6 +73,9 @@ static enum mr_rc be_born(struct hub *h)
 {
     enum presence_result ignored;
     const struct session_birth birth = {.publisher = h->self, .birth = h->birth, .since_us = hub_now_us(h)};
+    if (!hub_owner(h, h->self))
+        return MR_NO_MEMORY;
+    hub_set_home(h, h->self, NULL);
     return presence_birth(h->presence, &birth, &ignored);
 }
 
@@ -100,16 +104,20 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     h->isolated_since_us = conf->kind == HUB_AGENT ? hub_now_us(h) : 0;
     h->tags_epoch = 1;
     h->next_sweep_ns = hub_now_ns(h) + SWEEP_NS;
+    h->untried_until_ns = hub_now_ns(h) + (int64_t)SUBSCRIBED_WAIT_MS * NS_PER_MS;
     list_init(&h->dirty);
     list_init(&h->walking);
     list_init(&h->pressing);
     list_init(&h->held);
-    list_init(&h->unacked);
+    list_init(&h->reading);
+    list_init(&h->acking);
     buf_init(&h->scratch, SCRATCH_MAX);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
     enum mr_rc rc = h->ports ? alarms_init(&h->alarms, conf->max_ports) : MR_NO_MEMORY;
     if (!rc)
         rc = copy_texts(h, conf);
+    if (!rc)
+        rc = hub_mesh_new(h, conf);
     if (!rc)
         rc = new_tables(h, conf);
     if (!rc)
@@ -136,13 +144,15 @@ void hub_free(struct hub *h)
 {
     if (!h)
         return;
-    h->uplink = NULL; /* entries that go now tell nobody */
+    for (uint32_t i = 0; i < h->n_ups; i++)
+        h->ups[i].port = NULL; /* entries that go now tell nobody */
     for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
         hub_free_port(h->ports[i]);
     mem_free(h->ports);
     alarms_fini(&h->alarms);
     free_services(h);
     hub_upstreams_free(h);
+    hub_mesh_free(h);
     map64_fini(&h->upstream_by_id);
     map_fini(&h->upstreams);
     calls_free(h->calls);
@@ -166,6 +176,8 @@ void hub_set_birth(struct hub *h, uint64_t birth)
     h->birth = birth;
     h->link = 0;
     hub_must(NULL, be_born(h));
+    if (h->kind == HUB_BROKER) /* peers hear of it on their open sessions */
+        hub_life_changed(h, h->self, NULL);
     hub_parts_born(h);
     hub_own_values_born(h, refused);
 }
@@ -269,6 +281,8 @@ void hub_tick(struct hub *h)
     while (alarms_first(&h->alarms, &port) <= h->now_ns)
         tick_port(h->ports[port]);
     hub_pressure_tick(h, h->now_ns);
+    hub_mesh_tick(h);
+    hub_acks_tick(h);
     if (h->next_sweep_ns <= h->now_ns)
         sweep(h);
 }
@@ -279,10 +293,11 @@ int64_t hub_deadline(const struct hub *h)
     int64_t first = alarms_first(&h->alarms, &port);
     if (h->is_awake)
         return h->now_ns;
-    int64_t pressure = hub_pressure_deadline(h);
-    if (pressure < first)
-        first = pressure;
-    return first < h->next_sweep_ns ? first : h->next_sweep_ns;
+    const int64_t others[] = {hub_pressure_deadline(h), hub_mesh_deadline(h), hub_acks_deadline(h), h->next_sweep_ns};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (others[i] < first)
+            first = others[i];
+    return first;
 }
 
 /* -- views -- */
@@ -307,7 +322,10 @@ void hub_get_stats(const struct hub *h, struct hub_stats *ret)
                               .slots = (uint32_t)lastval_count(h->lastval),
                               .filters = route_filter_count(h->route),
                               .isolated_since_us = h->isolated_since_us,
-                              .broker = hub_has_uplink(h) ? h->uplink->address : ""};
+                              .broker = hub_has_uplink(h) ? hub_uplink(h)->address : "",
+                              .peers = h->kind == HUB_BROKER ? h->n_ups : 0};
+    for (uint32_t i = 0; i < ret->peers; i++)
+        ret->peers_up += hub_is_up(&h->ups[i]);
 }
 
 bool hub_get_port(const struct hub *h, uint32_t port, struct port_stats *ret)

@@ -71,27 +71,37 @@ static const struct own_service *find_own(const struct hub *h, uint32_t topic)
 struct choice {
     struct hub *h;
     const char *topic;
+    bool is_peer; /* another broker, which knows somebody */
 };
 
 static bool can_serve(void *user, uint32_t port)
 {
     const struct choice *choice = user;
     const struct port *p = choice->h->ports[port];
-    if (!p || p->is_over)
+    if (!p || p->is_over || (p->kind == PORT_MESH_IN) != choice->is_peer)
         return false;
     const struct rights_subject who = hub_subject(p);
-    return rights_check(choice->h->rights, &who, RIGHT_SERVE, choice->topic, NULL) == MR_OK;
+    return choice->is_peer || rights_check(choice->h->rights, &who, RIGHT_SERVE, choice->topic, NULL) == MR_OK;
 }
 
-/* A responder on this machine (or at this broker), else, for our own apps, whoever the broker knows. */
-static struct port *find_responder(const struct port *from, uint32_t topic)
+static struct port *choose(const struct port *from, uint32_t topic, bool is_peer)
 {
     struct hub *h = from->hub;
-    struct choice choice = {h, names_topic_text(h->names, topic)};
+    struct choice choice = {h, names_topic_text(h->names, topic), is_peer};
     uint32_t number = route_responder(h->route, topic, from->kind == PORT_APP ? 0 : from->number, can_serve, &choice);
-    if (number && can_serve(&choice, number))
-        return h->ports[number];
-    return from->kind == PORT_APP && hub_has_uplink(h) ? h->uplink : NULL;
+    return number && can_serve(&choice, number) ? h->ports[number] : NULL;
+}
+
+/* A responder on this machine (or at this broker), else whoever the broker, or a peer of ours, knows. What came from a peer is for
+ * our own agents. */
+static struct port *find_responder(const struct port *from, uint32_t topic)
+{
+    struct port *to = choose(from, topic, false);
+    if (!to && from->kind == PORT_AGENT)
+        to = choose(from, topic, true);
+    if (!to && from->kind == PORT_APP)
+        to = hub_uplink(from->hub);
+    return to;
 }
 
 /* Every hop gives a request a number of its own: those that requesters choose may come again while an older answer is on its way. */
@@ -121,7 +131,7 @@ static enum mr_rc hand_over(const struct port *from, struct port *to, const stru
 static bool is_own_inbox(const struct port *from, uint32_t reply_topic)
 {
     char inboxes[TOPIC_MAX_BYTES + 1];
-    if (from->kind == PORT_UPLINK)
+    if (hub_is_trusted(from))
         return true;
     if (from->kind == PORT_APP)
         return reply_topic == from->inbox;

@@ -73,40 +73,6 @@ static void hello_of_app(struct port *p, const struct session_hello *hello)
     hub_must(p, hub_be_born(p->hub, NULL, &birth));
 }
 
-/* How many of the records up to `last` the peer lost; 0 where that cannot be said: an earlier life of this broker may have had some. */
-static uint64_t count_gap(const struct seen *seen, const struct session_hello *hello, uint64_t last)
-{
-    if (seen->birth == hello->birth)
-        return last - seen->seq;
-    return seen->birth || hello->link == 1 ? last : 0;
-}
-
-/* What the Hello says was numbered since the last record seen of this identity never came. */
-static void tell_gap(struct port *p, const struct session_hello *hello)
-{
-    struct hub *h = p->hub;
-    struct owner *owner = hub_owner(h, p->owner);
-    if (!owner) {
-        hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
-        return;
-    }
-    struct seen *seen = &owner->seen;
-    uint64_t last = hello->next_seq ? hello->next_seq - 1 : 0;
-    uint64_t before = seen->birth == hello->birth ? seen->seq : 0;
-    if (last > before) {
-        const struct session_loss loss = {.publisher = p->owner,
-                                          .link = hello->link,
-                                          .via = "",
-                                          .birth = hello->birth,
-                                          .first = before + 1,
-                                          .last = last,
-                                          .count = count_gap(seen, hello, last),
-                                          .cause = MR_LINK};
-        hub_tell_loss(h, p, &loss);
-    }
-    *seen = (struct seen){.birth = hello->birth, .link = hello->link, .seq = last};
-}
-
 /* An agent whose old connection is not known dead yet comes again: the newer link is the true one. What the old one lost of
  * the same birth, the new Hello tells exactly; of an earlier birth nobody else will. */
 static void replace_older(struct port *p)
@@ -114,9 +80,9 @@ static void replace_older(struct port *p)
     struct hub *h = p->hub;
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *older = h->ports[i];
-        if (!older || older == p || older->owner != p->owner || older->kind != PORT_AGENT || older->is_replaced)
+        if (!older || older == p || older->owner != p->owner || older->kind != p->kind || older->is_replaced)
             continue;
-        if (older->is_welcome && !older->ended_clean && older->birth != p->birth)
+        if (older->kind == PORT_AGENT && older->is_welcome && !older->ended_clean && older->birth != p->birth)
             hub_tell_tail(older);
         older->is_replaced = true;
         hub_end_port(older, MR_FENCED, "a newer session of the same identity took its place");
@@ -148,11 +114,25 @@ static void hello_of_agent(struct port *p, const struct session_hello *hello)
     p->birth = hello->birth;
     p->link = hello->link;
     replace_older(p);
-    tell_gap(p, hello);
+    hub_tell_gap(p, hello);
     welcome(p, 0);
     const struct session_birth birth = {
         .publisher = p->owner, .link = hello->link, .birth = hello->birth, .since_us = hub_now_us(h)};
     hub_must(p, hub_be_born(h, p, &birth));
+}
+
+static void hello_of_broker(struct port *p, const struct session_hello *hello)
+{
+    char reason[512];
+    if (hello->kind != PEER_KIND_BROKER || strcmp(hello->name, p->identity) != 0) {
+        snprintf(reason, sizeof reason,
+                 "this key belongs to the broker '%s', not to '%s': mend 'name' in broker.yaml, or the key",
+                 p->identity, hello->name);
+        hub_end_port(p, MR_DENIED, reason);
+        return;
+    }
+    replace_older(p);
+    welcome(p, 0);
 }
 
 void hub_on_hello(void *user, const struct session_hello *hello)
@@ -160,8 +140,10 @@ void hub_on_hello(void *user, const struct session_hello *hello)
     struct port *p = user;
     if (p->kind == PORT_APP)
         hello_of_app(p, hello);
-    else
+    else if (p->kind == PORT_AGENT)
         hello_of_agent(p, hello);
+    else
+        hello_of_broker(p, hello);
 }
 
 /* -- the agent's uplink -- */
@@ -201,13 +183,13 @@ static enum mr_rc identity_changed(struct hub *h, const char *identity)
     return presence_birth(h->presence, &birth, &ignored);
 }
 
-static void tell_own_lives(struct hub *h)
+static void tell_own_lives(struct hub *h, struct port *uplink)
 {
     uint32_t cursor = 0;
-    hub_tell_publisher(h->uplink, h->self);
+    hub_tell_publisher(uplink, h->self);
     for (const struct life *life; (life = presence_walk(h->presence, &cursor));)
         if (life->alive && names_get_publisher(h->names, life->publisher)->owner == h->self)
-            hub_tell_publisher(h->uplink, life->publisher);
+            hub_tell_publisher(uplink, life->publisher);
 }
 
 /* Records taken between our Hello and its answer could not be handed on, and the Hello did not know of them. */
@@ -227,9 +209,21 @@ static void tell_untold_gap(struct port *uplink)
     hub_must(uplink, session_loss(uplink->session, LANE_LIVE, &loss));
 }
 
-void hub_on_welcome(void *user, const struct session_welcome *said)
+static void welcome_of_peer(struct port *p, const struct session_welcome *said)
 {
-    struct port *p = user;
+    char reason[512];
+    if (strcmp(said->server, p->up->name) == 0 && strcmp(said->identity, p->hub->name) == 0) {
+        hub_peer_up(p);
+        return;
+    }
+    snprintf(reason, sizeof reason,
+             "'%s' answers as broker '%s' and knows this one as '%s': mend directory.yaml on both", p->up->name,
+             said->server, said->identity);
+    hub_end_port(p, MR_DENIED, reason);
+}
+
+static void welcome_of_broker(struct port *p, const struct session_welcome *said)
+{
     struct hub *h = p->hub;
     if (said->birth_floor) {
         h->events->on_birth_floor(h->user, said->birth_floor);
@@ -247,13 +241,23 @@ void hub_on_welcome(void *user, const struct session_welcome *said)
         return;
     }
     p->is_welcome = true;
+    p->up->state = UP_REACHED;
     h->isolated_since_us = 0;
-    h->had_broker = true;
+    h->is_broker_degraded = said->state.degraded;
     h->is_offering = true;
     h->offer_cursor = 0;
-    tell_own_lives(h);
+    tell_own_lives(h, p);
     tell_untold_gap(p);
-    hub_upstreams_begin(h);
+    hub_upstreams_begin(p->up);
     hub_state_changed(h);
     h->events->on_uplink(h->user, said);
+}
+
+void hub_on_welcome(void *user, const struct session_welcome *said)
+{
+    struct port *p = user;
+    if (p->kind == PORT_UPLINK)
+        welcome_of_broker(p, said);
+    else
+        welcome_of_peer(p, said);
 }

@@ -4,13 +4,15 @@
 #include "bus/hub_private.h"
 #include "proto/topic.h"
 
+static const int64_t ack_wait_ns = (int64_t)SUBSCRIBED_WAIT_MS * 1000000;
+
 /* -- one entry -- */
 static bool is_ready(const struct entry *e)
 {
-    const struct upstream *u = e->upstream;
+    const struct upstream *u = e->upstream; /* a broker has every last value itself */
     if (!u || !hub_has_uplink(e->port->hub))
         return true;
-    return u->is_acked && (u->is_complete || e->kind == INTEREST_SERVE);
+    return u->at[0].is_acked && (u->at[0].is_complete || e->kind == INTEREST_SERVE);
 }
 
 void hub_settle_if_ready(struct entry *e)
@@ -23,21 +25,48 @@ void hub_settle_if_ready(struct entry *e)
         e->state = ENTRY_SETTLED;
 }
 
+/* -- acknowledgements -- */
+/* To a port whose interest some peers have not: what they send until they have is missing. */
+static void tell_partial(struct port *p)
+{
+    const struct session_loss loss = {.via = p->hub->name, .cause = MR_LINK};
+    hub_must(p, session_loss(p->session, LANE_LIVE, &loss));
+}
+
 void hub_ack_if_ready(struct port *p)
 {
     const struct hub *h = p->hub;
-    bool is_partial = h->kind == HUB_AGENT && !hub_has_uplink(h);
+    bool is_isolated = h->kind == HUB_AGENT && !hub_has_uplink(h);
+    bool is_late = p->n_unacked && p->ack_by_ns <= h->now_ns;
+    bool is_partial = is_isolated || is_late;
     bool is_due = p->version_pending || (p->is_partial && !is_partial);
     if (!is_due || p->is_over || (!is_partial && p->n_unacked))
         return;
     if (p->version_pending)
         p->version_acked = p->version_pending;
     p->version_pending = 0;
+    list_remove(&p->in_acking);
+    p->ack_by_ns = INT64_MAX;
+    if (h->kind == HUB_BROKER && p->is_partial != is_partial)
+        tell_partial(p); /* opens a span, then closes it */
     p->is_partial = is_partial;
     hub_must(p, session_interest_ack(p->session, p->version_acked, is_partial));
     hub_mark(p);
 }
 
+void hub_acks_tick(struct hub *h)
+{
+    while (hub_acks_deadline(h) <= h->now_ns)
+        hub_ack_if_ready(container_of(list_first(&h->acking), struct port, in_acking));
+}
+
+int64_t hub_acks_deadline(const struct hub *h)
+{
+    const struct list *first = list_first(&h->acking);
+    return first ? container_of(first, const struct port, in_acking)->ack_by_ns : INT64_MAX;
+}
+
+/* -- entries come and go -- */
 static void free_entry(struct entry *e)
 {
     struct port *p = e->port;
@@ -47,6 +76,8 @@ static void free_entry(struct entry *e)
     p->n_entries--;
     if (e->upstream)
         hub_upstream_leave(e);
+    if (e->kind == INTEREST_KEPT)
+        list_remove(&p->in_reading);
     hub_purge_soon(p->hub);
     mem_free(e);
 }
@@ -87,7 +118,7 @@ static struct entry *new_entry(struct port *p, const struct session_interest *in
     e->port = p;
     e->id = interest->id;
     e->kind = interest->kind;
-    e->wants_snapshot = interest->kind == INTEREST_SUBSCRIBE && !interest->no_snapshot;
+    e->wants_snapshot = interest->kind != INTEREST_SERVE && !interest->no_snapshot;
     e->filter_len = len;
     memcpy(e->filter, filter, len + 1);
     list_init(&e->in_walk);
@@ -117,8 +148,12 @@ static enum mr_rc check_interest(const struct port *p, const struct session_inte
 {
     const struct hub *h = p->hub;
     const struct rights_subject who = hub_subject(p);
-    enum right right = interest->kind == INTEREST_SUBSCRIBE ? RIGHT_SUBSCRIBE : RIGHT_SERVE;
-    if (p->n_entries >= h->max_filters_per_port) {
+    enum right right = interest->kind == INTEREST_SERVE ? RIGHT_SERVE : RIGHT_SUBSCRIBE;
+    if (interest->kind == INTEREST_KEPT && p->kind != PORT_MESH_IN) {
+        err_set(err, "'%s' may not ask for everything kept: that is for brokers", p->address);
+        return MR_DENIED;
+    }
+    if (p->kind != PORT_MESH_IN && p->n_entries >= h->max_filters_per_port) {
         err_set(err, "'%s' has %u filters already, which is the limit", p->address, h->max_filters_per_port);
         return MR_TOO_BIG;
     }
@@ -130,7 +165,19 @@ static enum mr_rc check_interest(const struct port *p, const struct session_inte
         err_set(err, "'%s' %s", filter, topic_rule_text(rule));
         return MR_INVALID;
     }
-    return rights_check(h->rights, &who, right, filter, err);
+    return p->kind == PORT_MESH_IN ? MR_OK : rights_check(h->rights, &who, right, filter, err);
+}
+
+/* A peer reads everything kept from now on: first who lives here, then all last values, then live. */
+static enum mr_rc add_reader(struct port *p, const struct session_interest *interest, const char *filter, size_t len)
+{
+    struct entry *e = new_entry(p, interest, filter, len);
+    if (!e)
+        return MR_NO_MEMORY;
+    list_push_back(&p->hub->reading, &p->in_reading);
+    hub_list_lives(p);
+    hub_begin_walk(e, false);
+    return MR_OK;
 }
 
 static enum mr_rc add_entry(struct port *p, const struct session_interest *interest, const char *filter, size_t len,
@@ -138,6 +185,8 @@ static enum mr_rc add_entry(struct port *p, const struct session_interest *inter
 {
     struct hub *h = p->hub;
     const struct rights_subject who = hub_subject(p);
+    if (interest->kind == INTEREST_KEPT)
+        return add_reader(p, interest, filter, len);
     enum mr_rc rc = route_add(h->route, p->number, interest->id, filter, interest->kind);
     if (rc) {
         err_set(err, "'%s': %s", filter,
@@ -146,7 +195,7 @@ static enum mr_rc add_entry(struct port *p, const struct session_interest *inter
     }
     struct entry *e = new_entry(p, interest, filter, len);
     rc = e ? MR_OK : MR_NO_MEMORY;
-    if (!rc && h->kind == HUB_AGENT)
+    if (!rc && p->kind != PORT_MESH_IN && h->n_ups > 0)
         rc = hub_upstream_join(e);
     if (rc) {
         err_set(err, "'%s': %s", filter,
@@ -156,7 +205,7 @@ static enum mr_rc add_entry(struct port *p, const struct session_interest *inter
             free_entry(e);
         return rc;
     }
-    p->is_rechecked |= rights_must_recheck(h->rights, &who, filter);
+    p->is_rechecked |= p->kind != PORT_MESH_IN && rights_must_recheck(h->rights, &who, filter);
     hub_settle_if_ready(e);
     return MR_OK;
 }
@@ -183,5 +232,10 @@ void hub_on_interest_version(void *user, uint64_t version)
 {
     struct port *p = user;
     p->version_pending = version;
+    if (p->kind == PORT_AGENT) { /* a broker waits for its peers, but not for long */
+        p->ack_by_ns = p->hub->now_ns + ack_wait_ns;
+        list_remove(&p->in_acking);
+        list_push_back(&p->hub->acking, &p->in_acking);
+    }
     hub_ack_if_ready(p);
 }

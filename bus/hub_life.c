@@ -1,4 +1,4 @@
-/* hub_life.c - sessions begin and end; who lives, what is stale because of it, and what may be lost. */
+/* hub_life.c - who lives, what is stale because of it, and what the end of a session means for it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +13,23 @@ bool hub_is_fresh(const struct hub *h, const struct slot *slot)
 }
 
 /* -- what peers are told -- */
+static bool lacks_a_peer(const struct hub *h)
+{
+    for (uint32_t i = 0; i < h->n_ups; i++)
+        if (!hub_is_up(&h->ups[i]))
+            return true;
+    return false;
+}
+
 struct session_state hub_state_of(const struct hub *h)
 {
-    return (struct session_state){.cluster_up = h->kind == HUB_BROKER || hub_has_uplink(h),
+    if (h->kind == HUB_BROKER)
+        return (struct session_state){.cluster_up = true, .degraded = lacks_a_peer(h), .broker = h->name};
+    const struct port *uplink = hub_uplink(h);
+    return (struct session_state){.cluster_up = uplink,
+                                  .degraded = uplink && h->is_broker_degraded,
                                   .isolated_since_us = h->isolated_since_us,
-                                  .broker = h->kind == HUB_BROKER ? h->name
-                                            : hub_has_uplink(h)   ? h->uplink->address
-                                                                  : ""};
+                                  .broker = uplink ? uplink->address : ""};
 }
 
 void hub_state_changed(struct hub *h)
@@ -27,7 +37,7 @@ void hub_state_changed(struct hub *h)
     const struct session_state state = hub_state_of(h);
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *p = h->ports[i];
-        if (!p || p->kind != PORT_APP || !p->is_welcome || p->is_over)
+        if (!p || hub_is_trusted(p) || !p->is_welcome || p->is_over)
             continue;
         hub_must(p, session_state(p->session, &state));
         hub_mark(p);
@@ -49,53 +59,68 @@ static void show_staleness(struct hub *h, uint32_t publisher)
     }
 }
 
+/* Peers hear of all that are at home here, others of those whose records they have had. */
+static void tell_life_to(struct port *p, uint32_t publisher, bool is_at_home)
+{
+    if (p->kind == PORT_MESH_OUT || (p->kind == PORT_MESH_IN && !is_at_home))
+        return;
+    if (p->kind == PORT_MESH_IN && !idmap_get(&p->told_publishers, publisher))
+        hub_tell_publisher(p, publisher);
+    else
+        hub_tell_life(p, publisher);
+}
+
 void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from)
 {
+    bool is_at_home = hub_home(h, publisher) == HOME_HERE;
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *p = h->ports[i];
         if (p && p != from && p->is_welcome && !p->is_over)
-            hub_tell_life(p, publisher);
+            tell_life_to(p, publisher, is_at_home);
     }
     if (hub_has_uplink(h) && names_get_publisher(h->names, publisher)->owner == h->self)
-        hub_tell_publisher(h->uplink, publisher);
+        hub_tell_publisher(hub_uplink(h), publisher);
     show_staleness(h, publisher);
 }
 
-/* In the place of what is missing: behind what came before it, ahead of what comes after. */
-void hub_tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss)
+/* -- births and deaths of publishers -- */
+/* An agent that has its newest birth elsewhere left a connection here that nobody uses any more: what it lost of the same birth the
+ * new Hello tells exactly. */
+static void end_left_behind(struct hub *h, const struct session_birth *birth)
 {
     for (uint32_t i = 1; i <= h->max_ports; i++) {
         struct port *p = h->ports[i];
-        if (!p || p == from || p->is_over || !p->is_welcome || !route_port_has_interest(h->route, i))
+        if (!p || p->kind != PORT_AGENT || p->owner != birth->publisher || p->is_over)
             continue;
-        if (loss->publisher)
-            hub_tell_publisher(p, loss->publisher);
-        hub_must(p, session_loss(p->session, LANE_LIVE, loss));
-        hub_mark(p);
+        p->is_replaced = true;
+        hub_end_port(p, MR_FENCED, "this identity is with another broker now");
     }
 }
 
-/* A session that broke: how much was still on its way, who knows. */
-void hub_tell_tail(const struct port *p)
+enum mr_rc hub_be_born(struct hub *h, struct port *from, const struct session_birth *birth)
 {
-    const struct owner *owner = hub_owner(p->hub, p->owner);
-    const struct session_loss loss = {.publisher = p->owner,
-                                      .link = p->link,
-                                      .via = "",
-                                      .birth = p->birth,
-                                      .first = owner ? owner->seen.seq + 1 : 0,
-                                      .cause = MR_LINK};
-    hub_tell_loss(p->hub, p, &loss);
-}
-
-/* -- births and deaths of publishers -- */
-enum mr_rc hub_be_born(struct hub *h, const struct port *from, const struct session_birth *birth)
-{
+    bool is_peers = from && from->kind == PORT_MESH_OUT;
     enum presence_result result = PRESENCE_OLD;
+    const struct life *known = presence_get(h->presence, birth->publisher);
+    if (is_peers && known && known->birth > birth->birth) { /* the peer must know, and have it born again */
+        hub_tell_publisher(from, birth->publisher);
+        hub_tell_life(from, birth->publisher);
+        return MR_OK;
+    }
+    if (!hub_owner(h, birth->publisher))
+        return MR_NO_MEMORY;
+    if (is_peers)
+        hub_seal_birth(h, from, birth);
     enum mr_rc rc = presence_birth(h->presence, birth, &result);
-    if (!rc && result == PRESENCE_CHANGED)
-        hub_life_changed(h, birth->publisher, from);
-    return rc;
+    if (rc || result == PRESENCE_OLD)
+        return rc;
+    hub_set_home(h, birth->publisher, from);
+    if (result == PRESENCE_SAME)
+        return MR_OK;
+    if (is_peers)
+        end_left_behind(h, birth);
+    hub_life_changed(h, birth->publisher, from);
+    return MR_OK;
 }
 
 void hub_parts_born(struct hub *h)
@@ -111,11 +136,28 @@ void hub_parts_born(struct hub *h)
     }
 }
 
+/* What an agent hears from its broker is the broker's view, which may change again. */
 static void die(struct hub *h, const struct port *from, const struct session_death *death)
 {
     enum presence_result result = PRESENCE_OLD;
-    if (presence_death(h->presence, death, hub_now_us(h), &result) == MR_OK && result == PRESENCE_CHANGED)
+    bool is_view = from && from->kind == PORT_UPLINK;
+    enum mr_rc rc = is_view ? presence_suppose_dead(h->presence, death, hub_now_us(h), &result)
+                            : presence_death(h->presence, death, hub_now_us(h), &result);
+    if (rc == MR_OK && result == PRESENCE_CHANGED)
         hub_life_changed(h, death->publisher, from);
+}
+
+void hub_suppose_dead(struct hub *h, uint32_t publisher, const char *reason)
+{
+    enum presence_result result = PRESENCE_OLD;
+    const struct life *life = presence_get(h->presence, publisher);
+    const struct session_death death = {.publisher = publisher,
+                                        .link = life->link,
+                                        .status = status_of_the_dead,
+                                        .birth = life->birth,
+                                        .reason = reason};
+    if (presence_suppose_dead(h->presence, &death, hub_now_us(h), &result) == MR_OK && result == PRESENCE_CHANGED)
+        hub_life_changed(h, publisher, NULL);
 }
 
 /* The life a peer may speak of: an app of its devices, an agent of what is on it, a broker of anybody but us. */
@@ -124,7 +166,7 @@ static uint32_t life_meant(const struct port *p, uint32_t id)
     uint32_t publisher = hub_publisher_meant(p, id);
     const struct publisher *who = names_get_publisher(p->hub->names, publisher);
     bool is_ours = who && who->owner == p->hub->self;
-    return who && is_ours == (p->kind == PORT_APP) ? publisher : 0;
+    return who && (is_ours == (p->kind == PORT_APP) || p->kind == PORT_MESH_IN) ? publisher : 0;
 }
 
 void hub_on_birth(void *user, const struct session_birth *birth)
@@ -138,6 +180,10 @@ void hub_on_birth(void *user, const struct session_birth *birth)
         hub_take_born_tag(p, publisher, &birth->tags[i]);
     if (birth->n_tags) /* a definition, perhaps of one long dead: its life is told by itself */
         return;
+    if (p->kind == PORT_MESH_IN) {
+        hub_be_corrected(p, publisher, birth->birth);
+        return;
+    }
     struct session_birth ours = *birth;
     ours.publisher = publisher;
     if (p->kind == PORT_APP) {
@@ -160,6 +206,10 @@ void hub_on_death(void *user, const struct session_death *death)
     ours.publisher = life_meant(p, death->publisher);
     if (!ours.publisher || (p->kind == PORT_APP && ours.publisher == p->publisher))
         return;
+    if (p->kind == PORT_MESH_IN) {
+        hub_be_corrected(p, ours.publisher, death->birth);
+        return;
+    }
     if (p->kind == PORT_APP) {
         ours.birth = h->birth;
         ours.link = 0;
@@ -170,44 +220,16 @@ void hub_on_death(void *user, const struct session_death *death)
     die(h, p, &ours);
 }
 
-void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
-{
-    struct port *p = user;
-    struct session_loss ours = *loss;
-    (void)lane;
-    ours.publisher = loss->publisher ? hub_publisher_meant(p, loss->publisher) : 0;
-    const struct publisher *who = names_get_publisher(p->hub->names, ours.publisher);
-    if (loss->publisher && (!who || who->owner == p->hub->self))
-        return;
-    hub_tell_loss(p->hub, p, &ours);
-}
-
-/* -- a broker that is gone -- */
-/* Everything that reaches us from elsewhere may be missing from here on: said before anything else is delivered. */
-static void tell_span(struct hub *h)
-{
-    const struct session_loss loss = {.via = h->name, .cause = MR_LINK};
-    hub_tell_loss(h, NULL, &loss);
-}
-
-void hub_close_span(struct hub *h)
-{
-    if (!h->is_span_open)
-        return;
-    h->is_span_open = false;
-    tell_span(h);
-}
-
+/* -- ends of sessions -- */
 static void uplink_died(struct port *p)
 {
     struct hub *h = p->hub;
-    h->uplink = NULL;
+    p->up->port = NULL;
     if (!p->is_welcome)
         return;
     h->isolated_since_us = hub_now_us(h);
     h->is_offering = false;
-    h->is_span_open = true;
-    tell_span(h);
+    hub_open_span(p->up, false);
     uint32_t cursor = 0;
     for (const struct life *life; (life = presence_walk(h->presence, &cursor));) {
         uint32_t publisher = life->publisher;
@@ -216,11 +238,10 @@ static void uplink_died(struct port *p)
         presence_forget(h->presence, publisher);
         hub_life_changed(h, publisher, p);
     }
-    hub_upstreams_end(h);
+    hub_upstreams_end(p->up);
     hub_state_changed(h);
 }
 
-/* -- ends of others -- */
 static bool another_port_speaks_for(const struct port *p, uint32_t publisher)
 {
     const struct hub *h = p->hub;
@@ -262,11 +283,11 @@ static void agent_died(struct port *p)
 
 void hub_port_died(struct port *p)
 {
-    if (p->kind == PORT_UPLINK) {
+    if (p->kind == PORT_UPLINK)
         uplink_died(p);
-        return;
-    }
-    if (!p->is_welcome)
+    else if (p->kind == PORT_MESH_OUT)
+        hub_peer_died(p);
+    if (hub_is_trusted(p) || !p->is_welcome)
         return;
     hub_notice(p->hub, HUB_NOTICE_PORT_DOWN, "%s: %s%s%s %s", p->address, p->identity, *p->part ? "/" : "", p->part,
                p->ended_clean ? "closed" : "its connection broke");

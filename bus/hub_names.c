@@ -24,7 +24,7 @@ struct owner *hub_owner(struct hub *h, uint32_t publisher)
 static enum mr_rc share_of(const struct port *p, struct owner **ret)
 {
     *ret = NULL;
-    if (p->kind == PORT_UPLINK)
+    if (hub_is_trusted(p))
         return MR_OK;
     *ret = hub_owner(p->hub, p->kind == PORT_APP ? p->publisher : p->owner);
     return *ret ? MR_OK : MR_NO_MEMORY;
@@ -94,7 +94,7 @@ enum mr_rc hub_take_publisher(struct port *p, const char *identity, const char *
     struct hub *h = p->hub;
     struct owner *share = NULL;
     uint32_t count = names_publisher_count(h->names);
-    if (p->kind != PORT_UPLINK) {
+    if (!hub_is_trusted(p)) {
         share = hub_owner(h, p->owner); /* of all its parts: the names of apps are for apps to choose */
         if (!share)
             return MR_NO_MEMORY;
@@ -136,7 +136,7 @@ void hub_on_publisher(void *user, const struct session_publisher *publisher)
         hub_break(p, "publisher id %u is above the limit", publisher->id);
         return;
     }
-    if (p->kind != PORT_UPLINK && strcmp(identity, p->identity) != 0) {
+    if (!hub_is_trusted(p) && strcmp(identity, p->identity) != 0) {
         err_set(&err, "denied: '%s' may not speak for '%s'", p->identity, identity);
         hub_end_port(p, MR_DENIED, err.text);
         return;

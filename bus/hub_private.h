@@ -7,9 +7,11 @@
  *   hub_names.c     what a peer adds to the tables of names and tags, and its share of them
  *   hub_record.c    the way of a record: ids, rights, number, last value, route
  *   hub_interest.c  entries of interest
- *   hub_upstream.c  an agent's merged entries towards its broker
+ *   hub_upstream.c  merged entries towards the brokers whose client we are: an agent's one, a broker's peers
  *   hub_walk.c      snapshots and other walks over the last values
- *   hub_life.c      births, deaths, losses, staleness, and what the end of a session means for them
+ *   hub_life.c      births, deaths, staleness, and what the end of a session means for them
+ *   hub_loss.c      what may be lost, told in its place
+ *   hub_mesh.c      a broker's peers: up and gone, who is at home where, lists of lives
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
@@ -37,10 +39,31 @@ struct seen {
     uint32_t link;
 };
 
+/* Where a publisher lives, as a broker knows it. */
+enum { HOME_UNKNOWN, HOME_HERE, HOME_PEER /* + index of the peer */ };
+
 /* Kept by publisher id: of an identity what was seen of it, of whoever fills tables how much of them. */
 struct owner {
     struct seen seen;
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
+    uint32_t listed;                   /* the round of its peer's list that had it */
+    uint8_t home;                      /* who told its latest birth */
+};
+
+/* A broker whose client we are. An agent has one place for whichever it is with, a broker one for each peer.
+ *     UNTRIED -> REACHED <-> GONE; UNTRIED -> GONE: after SUBSCRIBED_WAIT_MS, nobody waits for it any longer */
+enum up_state { UP_UNTRIED, UP_REACHED, UP_GONE };
+struct up {
+    struct hub *hub;
+    char *name; /* of the peer; "" in agents */
+    uint32_t index;
+    struct port *port;   /* NULL: no connection */
+    enum up_state state; /* REACHED: Welcome came */
+    struct list unacked; /* entries handed on and not yet acknowledged, in the order of versions */
+    bool is_span_open;   /* a loss was opened by its end and waits for its close */
+    bool is_listed;      /* it has told all that live there */
+    uint32_t round;      /* of its list of lives */
+    int64_t lost_at_ns;  /* those at home there are held for dead then; INT64_MAX: they are not missed */
 };
 
 /* What a peer's id stands for when there was no room for its name: records that use it are refused, the session lives on. */
@@ -62,17 +85,23 @@ enum may {
  *     SETTLED -> (a queue dropped a kept record) -> WALKING again, without a SNAPSHOT_END */
 enum entry_state { ENTRY_WAITING, ENTRY_WALKING, ENTRY_SETTLED };
 
-/* An agent's interest in one filter towards its broker, on behalf of all its apps' equal entries. */
+/* Interest in one filter towards the brokers whose client we are, on behalf of all equal entries of our own ports. */
+struct upstream;
+struct upstream_at {
+    struct upstream *upstream;
+    struct list in_unacked;
+    uint64_t version;           /* of that broker's interest that contains it; 0: not handed on */
+    bool is_acked, is_complete; /* by that broker: in force; its snapshot has ended */
+};
 struct upstream {
     char *key; /* kind and filter */
     size_t key_len;
     uint32_t id;
     enum interest_kind kind;
-    struct list entries;        /* that share it */
-    struct list in_unacked;     /* from hand-over to acknowledgement, in the order of versions */
-    uint64_t version;           /* of the uplink's interest that contains it */
-    bool is_acked, is_complete; /* by the broker: in force; its snapshot has ended */
-    bool is_refused;            /* the broker forgot it: entries leave it without a word */
+    struct list entries;     /* that share it */
+    uint32_t n_waiting;      /* brokers whose acknowledgement it waits for */
+    bool is_refused;         /* a broker forgot it: entries leave it without a word */
+    struct upstream_at at[]; /* by struct up */
 };
 
 /* One entry of a port's interest. */
@@ -83,7 +112,7 @@ struct entry {
     enum interest_kind kind;
     enum entry_state state;
     bool wants_snapshot, is_resync;
-    struct upstream *upstream; /* NULL in a broker */
+    struct upstream *upstream; /* NULL: it concerns this hub alone */
     uint64_t cursor;           /* of lastval_walk */
     size_t filter_len;
     char filter[];
@@ -104,7 +133,9 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
-    bool is_full_told; /* that a name or tag of it was refused */
+    bool is_full_told;      /* that a name or tag of it was refused */
+    struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
+    struct list in_reading; /* PORT_MESH_IN: among those that asked for everything kept */
     struct list in_dirty;
     struct idmap topic_of, publisher_of; /* peer's id -> ours */
     struct idmap may;                    /* our topic id -> enum may */
@@ -115,7 +146,9 @@ struct port {
     struct map64 entry_by_id;
     uint32_t n_entries, n_unacked;           /* those that the broker has not in force */
     uint64_t version_pending, version_acked; /* of its interest: to acknowledge (0 = none); acknowledged last */
-    bool is_partial;                         /* it was acknowledged without a broker */
+    int64_t ack_by_ns;                       /* PORT_AGENT: then it is acknowledged all the same */
+    struct list in_acking;                   /* among those that wait, in the order of that */
+    bool is_partial;                         /* it was acknowledged without all brokers */
     bool is_rechecked;                       /* rights forbid some of what its filters match: asked at each delivery */
     struct list walks, in_walking;           /* its entries that walk; among the ports that do and have room */
     enum pressure pressure;                  /* of its queue on those who feed it */
@@ -166,9 +199,11 @@ struct hub {
 
     struct port **ports; /* by number, [0] unused */
     uint32_t max_ports, n_ports, last_port;
-    struct port *uplink;
-    int64_t isolated_since_us;
-    bool had_broker, is_span_open; /* agent: a loss was opened by the uplink's end and waits for its close */
+    struct up *ups; /* brokers whose client we are */
+    uint32_t n_ups;
+    int64_t isolated_since_us; /* agent */
+    bool is_broker_degraded;   /* agent: its broker lacks a peer */
+    int64_t untried_until_ns;  /* broker: so long a peer that never was there is waited for */
 
     struct names *names;
     struct route *route;
@@ -180,10 +215,11 @@ struct hub {
     struct owner *owners; /* by publisher id */
     uint32_t owners_cap;
     struct idmap slots_told; /* topics of which it was said that a value is not kept */
-    struct map upstreams;    /* agent: by kind and filter */
+    struct map upstreams;    /* by kind and filter */
     struct map64 upstream_by_id;
-    struct list unacked;
     uint32_t next_upstream;
+    struct list reading; /* peers that read everything kept */
+    struct list acking;  /* ports whose interest waits for peers */
     uint32_t tags_epoch; /* changes with every tag definition */
 
     struct list dirty, walking, pressing, held;
@@ -208,9 +244,24 @@ static inline int64_t hub_now_us(const struct hub *h)
 {
     return h->now_us;
 }
+/* Is that broker there to be spoken to? */
+static inline bool hub_is_up(const struct up *up)
+{
+    return up->port && up->port->is_welcome && !up->port->is_over;
+}
+/* An agent's port to its broker; NULL: it has none. */
+static inline struct port *hub_uplink(const struct hub *h)
+{
+    return h->kind == HUB_AGENT && hub_is_up(&h->ups[0]) ? h->ups[0].port : NULL;
+}
 static inline bool hub_has_uplink(const struct hub *h)
 {
-    return h->uplink && h->uplink->is_welcome && !h->uplink->is_over;
+    return hub_uplink(h) != NULL;
+}
+/* Brokers trust each other, and agents their broker. */
+static inline bool hub_is_trusted(const struct port *p)
+{
+    return p->kind == PORT_UPLINK || p->kind == PORT_MESH_OUT || p->kind == PORT_MESH_IN;
 }
 static inline struct rights_subject hub_subject(const struct port *p)
 {
@@ -276,6 +327,8 @@ void hub_settle_if_ready(struct entry *e);
 /* Acknowledges the port's interest once the broker has all of it in force, or there is no broker to wait for; and again when a
  * broker came after that. */
 void hub_ack_if_ready(struct port *p);
+void hub_acks_tick(struct hub *h); /* who has waited for peers long enough is acknowledged without them */
+int64_t hub_acks_deadline(const struct hub *h);
 void hub_refuse_entry(struct port *p, uint32_t id, enum mr_rc rc, const char *reason); /* forgets it, if it is there */
 /* `./x` in full. MR_ISOLATED: the path is not known yet; MR_TOO_BIG. */
 MUST enum mr_rc hub_expand(const struct port *p, const char *text, char ret[TOPIC_MAX_BYTES + 1], size_t *ret_len,
@@ -287,8 +340,9 @@ void hub_upstream_leave(struct entry *e);
 void hub_on_interest_acked(void *user, uint64_t version, bool partial);
 void hub_on_interest_refused(void *user, const struct session_refusal *refusal);
 void hub_on_snapshot_end(void *user, uint32_t interest);
-void hub_upstreams_begin(struct hub *h); /* the uplink is up: hand all on */
-void hub_upstreams_end(struct hub *h);   /* it is gone: nobody waits for it */
+void hub_upstreams_begin(struct up *up);     /* it is up: hand all on */
+void hub_upstreams_end(struct up *up);       /* it is gone, or was never there: nobody waits for it */
+void hub_close_span_if_whole(struct up *up); /* all interest is in force there, all it had to tell first is told */
 void hub_upstreams_free(struct hub *h);
 
 /* hub_walk.c */
@@ -321,18 +375,44 @@ static inline void hub_fed(struct port *p, struct port *from, const struct recor
 
 /* hub_life.c */
 struct session_state hub_state_of(const struct hub *h);
-void hub_tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss);
-void hub_tell_tail(const struct port *p); /* of an agent: its session broke */
-MUST enum mr_rc hub_be_born(struct hub *h, const struct port *from, const struct session_birth *birth);
+/* Of one of our ports' publishers; from NULL: of this process itself or its apps. */
+MUST enum mr_rc hub_be_born(struct hub *h, struct port *from, const struct session_birth *birth);
 void hub_on_birth(void *user, const struct session_birth *birth);
 void hub_on_death(void *user, const struct session_death *death);
-void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
+void hub_suppose_dead(struct hub *h, uint32_t publisher, const char *reason);      /* nothing is heard of it any more */
 void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from); /* tell peers, show staleness */
-void hub_close_span(struct hub *h); /* interest is in force again after a loss of the broker */
 void hub_parts_born(struct hub *h); /* the apps and devices that live here do so in our newest birth */
 void hub_port_died(struct port *p); /* its publishers die, what it may have lost is told */
 void hub_state_changed(struct hub *h);
 bool hub_is_fresh(const struct hub *h, const struct slot *slot);
+
+/* hub_loss.c */
+void hub_tell_loss(struct hub *h, const struct port *from, const struct session_loss *loss); /* to all here but from */
+void hub_tell_peers_loss(struct hub *h, const struct session_loss *loss);                    /* what our agents lost */
+void hub_tell_gap(struct port *p,
+                  const struct session_hello *hello); /* numbered since the last record seen, never came */
+void hub_tell_tail(const struct port *p);             /* of an agent: its session broke */
+void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
+/* An earlier birth's records may still be on their way from elsewhere: from here on they are dropped. */
+void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth);
+void hub_open_span(struct up *up, bool is_again);
+void hub_close_span(struct up *up);
+
+/* hub_mesh.c */
+enum { KEPT_INTEREST = 1 }; /* a broker's entry of kind INTEREST_KEPT at each of its peers */
+MUST enum mr_rc hub_mesh_new(struct hub *h, const struct hub_conf *conf);
+void hub_mesh_free(struct hub *h);
+struct up *hub_find_peer(const struct hub *h, const char *name); /* NULL: none of that name */
+void hub_peer_up(struct port *p);                                /* our session at a peer has begun */
+void hub_peer_died(struct port *p);                              /* it ended */
+void hub_list_lives(struct port *p);                             /* to a peer: all that are at home here */
+void hub_list_complete(struct up *up); /* who is at home there and was not in its list is dead */
+void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from); /* it has its place: see hub_owner */
+uint8_t hub_home(const struct hub *h, uint32_t publisher);
+/* A word of a peer that knows a later birth than ours of somebody at home here: that one must be born again above it. */
+void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth);
+void hub_mesh_tick(struct hub *h);
+int64_t hub_mesh_deadline(const struct hub *h);
 
 /* hub_open.c */
 void hub_on_open(void *user, const struct session_open *open);

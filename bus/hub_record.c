@@ -21,7 +21,7 @@ uint64_t hub_may(struct port *p, uint32_t topic)
     uint64_t may = idmap_get(&p->may, topic);
     if (may & MAY_KNOWN)
         return may;
-    if (p->kind == PORT_UPLINK) /* the broker has asked already */
+    if (hub_is_trusted(p)) /* the broker has asked already */
         return MAY_KNOWN | MAY_PUBLISH | MAY_REQUEST | MAY_USE_ID;
     const struct rights_subject who = hub_subject(p);
     const char *text = names_topic_text(p->hub->names, topic);
@@ -147,7 +147,7 @@ static void refuse_slot(struct hub *h, struct port *from, uint32_t owner, uint32
     err_set(&why, "no last value of '%s' by '%s' is kept: %s", names_topic_text(h->names, topic),
             names_get_publisher(h->names, owner)->identity,
             rc ? rc_text(rc) : "too many identities write it, or it has its share, or the table is full");
-    if (from && from->kind != PORT_UPLINK)
+    if (from && !hub_is_trusted(from))
         hub_must(from, session_error(from->session, rc ? rc : MR_TOO_BIG, why.text, 0, 0));
     hub_notice(h, HUB_NOTICE_SLOT_REFUSED, "%s", why.text);
 }
@@ -172,15 +172,53 @@ static bool is_kept(const struct record *record)
     return record->flags & (MR_KEEP | MR_CLEAR) && !(record->flags & MR_BACKFILL);
 }
 
+static void hand(struct port *to, struct port *from, const struct batch_head *head, const struct record *record)
+{
+    hub_put(to, LANE_LIVE, head, record);
+    hub_fed(to, from, record);
+}
+
+/* Every peer has every last value. */
+static void hand_to_readers(struct hub *h, struct port *from, const struct batch_head *head,
+                            const struct record *record)
+{
+    struct list *at, *after;
+    LIST_EACH(at, after, &h->reading)
+    hand(container_of(at, struct port, in_reading), from, head, record);
+}
+
 void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head, const struct record *record)
 {
     struct route_ports to = route_subscribers(h->route, record->topic);
+    bool is_ours = !from || from->kind != PORT_MESH_OUT; /* what came from a peer goes to no other */
+    bool for_readers = is_ours && is_kept(record);
     for (size_t i = 0; i < to.n; i++) {
         struct port *p = h->ports[to.port[i]];
-        if (p && (p != from || p->kind == PORT_APP) && hub_may_receive(p, record->topic)) {
-            hub_put(p, LANE_LIVE, head, record);
-            hub_fed(p, from, record);
-        }
+        if (!p || (p == from && p->kind != PORT_APP) || (p->kind == PORT_MESH_IN && (!is_ours || for_readers)))
+            continue;
+        if (hub_may_receive(p, record->topic))
+            hand(p, from, head, record);
+    }
+    if (for_readers && !list_is_empty(&h->reading))
+        hand_to_readers(h, from, head, record);
+}
+
+/* A CLEAR by one identity clears what the others have there, at the very versions seen here: each becomes a tombstone of that
+ * version, which everybody merges like any other. */
+static void clear_others(struct hub *h, uint32_t owner, uint32_t topic)
+{
+    const struct slot *slots[SLOTS_PER_TOPIC];
+    size_t n = lastval_get(h->lastval, topic, slots, SLOTS_PER_TOPIC);
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i]->owner == owner || slots[i]->cleared)
+            continue;
+        const struct batch_head head = slots[i]->head;
+        const struct record cleared = {.topic = topic,
+                                       .flags = MR_CLEAR | MR_FROM_SNAPSHOT,
+                                       .seq = slots[i]->seq,
+                                       .source_us = slots[i]->source_us};
+        keep(h, NULL, &head, slots[i]->owner, &cleared);
+        hub_deliver(h, NULL, &head, &cleared);
     }
 }
 
@@ -199,10 +237,10 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     if (is_kept(record))
         keep(h, from, head, h->self, record);
     hub_deliver(h, from, head, record);
-    if (hub_has_uplink(h)) {
-        hub_put(h->uplink, LANE_LIVE, head, record);
-        hub_fed(h->uplink, from, record);
-    }
+    if (hub_has_uplink(h))
+        hand(hub_uplink(h), from, head, record);
+    if (h->kind == HUB_BROKER && is_kept(record) && record->flags & MR_CLEAR)
+        clear_others(h, h->self, record->topic);
 }
 
 static void show(struct hub *h, const struct slot *slot)
@@ -251,6 +289,25 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
         record->flags |= is_offered ? MR_FROM_SNAPSHOT : 0;
         hub_deliver(h, p, head, record);
     }
+    if (record->flags & MR_CLEAR && is_kept(record) && !is_offered)
+        clear_others(h, p->owner, record->topic);
+}
+
+/* A broker's share of a record a peer sent: live ones once, last values by their versions. */
+static void accept_from_peer(struct port *p, struct batch_head *head, struct record *record)
+{
+    struct hub *h = p->hub;
+    uint32_t owner = names_get_publisher(h->names, head->publisher)->owner;
+    bool is_again = head->interest || record->flags & MR_FROM_SNAPSHOT;
+    head->interest = 0;
+    record->flags &= ~(uint32_t)(MR_STALE | MR_FROM_SNAPSHOT);
+    if (!is_again && !is_new(h, owner, head, record->seq))
+        return;
+    enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
+    if (is_again && (kept == LASTVAL_OLD || kept == LASTVAL_REFUSED))
+        return;
+    record->flags |= is_again ? MR_FROM_SNAPSHOT : 0;
+    hub_deliver(h, p, head, record);
 }
 
 /* An agent's share of a record its broker sent. */
@@ -261,7 +318,8 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     bool is_snapshot = head->interest;
     head->interest = 0;
     record->flags &= ~(uint32_t)MR_STALE;
-    if (owner == h->self ||
+    bool is_cleared_elsewhere = owner == h->self && record->flags & MR_CLEAR && record->flags & MR_FROM_SNAPSHOT;
+    if ((owner == h->self && !is_cleared_elsewhere) ||
         (!is_snapshot && !(record->flags & MR_FROM_SNAPSHOT) && !is_new(h, owner, head, record->seq)))
         return;
     if (route_subscribers(h->route, record->topic).n == 0)
@@ -279,6 +337,14 @@ static void accept(struct port *p, struct batch_head *head, struct record *recor
 {
     if (p->kind == PORT_UPLINK) {
         accept_from_broker(p, head, record);
+        return;
+    }
+    if (p->kind == PORT_MESH_OUT) {
+        accept_from_peer(p, head, record);
+        return;
+    }
+    if (p->kind == PORT_MESH_IN) {
+        hub_break(p, "records on a session that is there to read them");
         return;
     }
     uint64_t may = hub_may(p, record->topic);

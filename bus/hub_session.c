@@ -45,7 +45,10 @@ static void on_clock(void *user, int64_t offset_us, int64_t error_us, uint8_t cl
 static void on_state(void *user, const struct session_state *state)
 {
     struct port *p = user;
+    if (p->kind != PORT_UPLINK)
+        return;
     p->hub->isolated_since_us = state->isolated_since_us;
+    p->hub->is_broker_degraded = state->degraded;
     hub_state_changed(p->hub);
 }
 
@@ -89,6 +92,8 @@ void hub_free_port(struct port *p)
     list_remove(&p->in_walking);
     list_remove(&p->in_pressing);
     list_remove(&p->in_held);
+    list_remove(&p->in_acking);
+    list_remove(&p->in_reading);
     map64_fini(&p->entry_by_id);
     idmap_fini(&p->topic_of);
     idmap_fini(&p->publisher_of);
@@ -129,8 +134,8 @@ static enum mr_rc open_session(struct port *p, struct err *err)
     struct hub *h = p->hub;
     p->said_seq = h->seq;
     const struct session_conf conf = {
-        .role = p->kind == PORT_UPLINK ? SESSION_CLIENT : SESSION_SERVER,
-        .hello = {.kind = PEER_KIND_AGENT,
+        .role = p->up ? SESSION_CLIENT : SESSION_SERVER,
+        .hello = {.kind = h->kind == HUB_AGENT ? PEER_KIND_AGENT : PEER_KIND_BROKER,
                   .name = h->name,
                   .nonce = h->nonce,
                   .birth = h->birth,
@@ -138,6 +143,7 @@ static enum mr_rc open_session(struct port *p, struct err *err)
                   .next_seq = p->said_seq + 1,
                   .clock = h->clock_state},
         .max_queued_bytes = h->max_queued_bytes,
+        .max_entries = p->kind == PORT_MESH_OUT || p->kind == PORT_MESH_IN ? FILTERS_PER_BROKER : 0,
         .ping_ms = h->ping_ms,
         .dead_ms = h->dead_ms,
         .rand = h->rand,
@@ -161,7 +167,8 @@ static uint32_t free_number(struct hub *h)
     return 0;
 }
 
-static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct port **ret, struct err *err)
+static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct up *up, struct port **ret,
+                            struct err *err)
 {
     uint32_t number = free_number(h);
     hub_read_clock(h);
@@ -178,6 +185,8 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     p->hub = h;
     p->number = number;
     p->kind = peer->kind;
+    p->up = up;
+    p->ack_by_ns = INT64_MAX;
     p->since_us = hub_now_us(h);
     list_init(&p->in_dirty);
     list_init(&p->entries);
@@ -185,6 +194,8 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     list_init(&p->in_walking);
     list_init(&p->in_pressing);
     list_init(&p->in_held);
+    list_init(&p->in_acking);
+    list_init(&p->in_reading);
     map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
@@ -206,7 +217,7 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
 enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret_port, struct err *err)
 {
     struct port *p;
-    enum mr_rc rc = open_port(h, peer, &p, err);
+    enum mr_rc rc = open_port(h, peer, NULL, &p, err);
     if (!rc)
         *ret_port = p->number;
     return rc;
@@ -214,13 +225,22 @@ enum mr_rc hub_accept(struct hub *h, const struct port_peer *peer, uint32_t *ret
 
 enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_port, struct err *err)
 {
-    const struct port_peer peer = {.kind = PORT_UPLINK, .identity = h->identity, .path = h->path, .address = broker};
-    h->link++;
+    struct up *up = h->kind == HUB_AGENT ? &h->ups[0] : hub_find_peer(h, broker);
+    if (!up) {
+        err_set(err, "'%s' is no peer of '%s'", broker, h->name);
+        return MR_NOT_FOUND;
+    }
+    const struct port_peer peer = {.kind = h->kind == HUB_AGENT ? PORT_UPLINK : PORT_MESH_OUT,
+                                   .identity = h->kind == HUB_AGENT ? h->identity : broker,
+                                   .path = h->path,
+                                   .address = broker};
+    if (h->kind == HUB_AGENT)
+        h->link++;
     struct port *p;
-    enum mr_rc rc = open_port(h, &peer, &p, err);
+    enum mr_rc rc = open_port(h, &peer, up, &p, err);
     if (rc)
         return rc;
-    h->uplink = p;
+    up->port = p;
     *ret_port = p->number;
     return MR_OK;
 }

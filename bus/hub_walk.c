@@ -56,7 +56,8 @@ static void put_if_wanted(const struct entry *e, const struct slot *slot)
     struct port *p = e->port;
     const char *topic = names_topic_text(p->hub->names, slot->topic);
     bool is_own = p->kind == PORT_AGENT && slot->owner == p->owner;
-    if (!is_own && filter_match(e->filter, e->filter_len, topic, strlen(topic)))
+    bool is_wanted = e->kind == INTEREST_KEPT || filter_match(e->filter, e->filter_len, topic, strlen(topic));
+    if (!is_own && is_wanted)
         hub_put_slot(p, slot, e->is_resync ? 0 : e->id);
 }
 
@@ -134,7 +135,7 @@ void hub_resync(struct port *p)
     LIST_EACH(at, after, &p->entries)
     {
         struct entry *e = container_of(at, struct entry, in_port);
-        if (e->kind == INTEREST_SUBSCRIBE && e->state == ENTRY_SETTLED && e->wants_snapshot)
+        if (e->kind != INTEREST_SERVE && e->state == ENTRY_SETTLED && e->wants_snapshot)
             hub_begin_walk(e, true);
         else if (e->state == ENTRY_WALKING)
             e->cursor = 0;
@@ -165,16 +166,17 @@ static void purge_unfollowed(struct hub *h)
 /* Our own last values, to a broker that may have missed them: by their versions it takes only what is news to it. */
 static void offer_slots(struct hub *h)
 {
-    for (int i = 0; i < SLICE_SLOTS && has_room(h->uplink); i++) {
+    struct port *uplink = hub_uplink(h);
+    for (int i = 0; i < SLICE_SLOTS && has_room(uplink); i++) {
         const struct slot *slot = lastval_walk(h->lastval, &h->offer_cursor);
         if (!slot) {
             h->is_offering = false;
             return;
         }
         if (slot->owner == h->self)
-            hub_put_slot(h->uplink, slot, 0);
+            hub_put_slot(uplink, slot, 0);
     }
-    if (has_room(h->uplink))
+    if (has_room(uplink))
         hub_wake(h);
 }
 

@@ -182,9 +182,21 @@ static enum mr_rc slot_for(struct lastval *l, struct topic_slots *t, uint32_t ow
     return MR_OK;
 }
 
+/* Of two with one version the tombstone is the newer, which somebody else may have made of the value. */
 static bool is_above(const struct slot *slot, const struct batch_head *head, const struct record *record)
 {
-    return head->birth != slot->head.birth ? head->birth > slot->head.birth : record->seq > slot->seq;
+    if (head->birth != slot->head.birth)
+        return head->birth > slot->head.birth;
+    if (record->seq != slot->seq)
+        return record->seq > slot->seq;
+    return record->flags & MR_CLEAR && !slot->cleared;
+}
+
+/* The same version accepted by another broker later: all take the later time, so that all show the same. */
+static void take_accept_time(struct slot *slot, const struct batch_head *head, const struct record *record)
+{
+    if (head->birth == slot->head.birth && record->seq == slot->seq && head->broker_us > slot->head.broker_us)
+        slot->head.broker_us = head->broker_us;
 }
 
 /* Room for a body; MR_TOO_BIG: more bytes than the table, or its owner, may have. */
@@ -273,6 +285,8 @@ enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_
     if (rc)
         return rc;
     if (!k || (!is_new && !is_above(&k->slot, head, record))) {
+        if (k)
+            take_accept_time(&k->slot, head, record);
         *ret = k ? LASTVAL_OLD : LASTVAL_REFUSED;
         return MR_OK;
     }

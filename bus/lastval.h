@@ -30,7 +30,7 @@ struct slot {
 
 enum lastval_result {
     LASTVAL_TAKEN,   /* the slot is newer now */
-    LASTVAL_OLD,     /* not above what the slot holds: nothing changed */
+    LASTVAL_OLD,     /* not above what the slot holds: nothing changed, but perhaps its accept time */
     LASTVAL_ANOTHER, /* taken, and it is the first of this identity beside another's: a CONFLICT if both live */
     LASTVAL_REFUSED  /* one identity too many for the topic, its owner's share is used up, or the table is full */
 };
@@ -39,7 +39,8 @@ enum lastval_result {
 MUST enum mr_rc lastval_new(struct lastval **ret, const struct lastval_limits *limits, const struct names *names);
 void lastval_free(struct lastval *l);
 
-/* Merges one record (KEEP or CLEAR, never BACKFILL), its ids and head->publisher being of this table's names. The body is copied.
+/* Merges one record (KEEP or CLEAR, never BACKFILL), its ids and head->publisher being of this table's names. Above is a higher
+ * (birth, seq), or a CLEAR of the very version held. The body is copied.
  * The first write of a slot allocates, a longer one and the first after a CLEAR too, any other does not. MR_NO_MEMORY leaves the slot as it was. A tombstone makes
  * room for an identity that is one too many. */
 MUST enum mr_rc lastval_put(struct lastval *l, const struct batch_head *head, uint32_t owner,

@@ -90,8 +90,9 @@ enum mr_rc presence_birth(struct presence *p, const struct session_birth *birth,
     if (rc)
         return rc;
     int order = l->life.publisher ? compare_life(birth->birth, birth->link, &l->life) : 1;
-    /* An identity's death is final for its link; an app may come and go within one. */
-    if (order < 0 || (order == 0 && !l->life.alive && !is_part(p, birth->publisher))) {
+    /* An identity's death is final for its link, if it is no supposition; an app may come and go within one. */
+    bool is_final = !l->life.alive && !l->life.is_supposed && !is_part(p, birth->publisher);
+    if (order < 0 || (order == 0 && is_final)) {
         *ret = PRESENCE_OLD;
         return MR_OK;
     }
@@ -107,8 +108,8 @@ enum mr_rc presence_birth(struct presence *p, const struct session_birth *birth,
     return MR_OK;
 }
 
-enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
-                          enum presence_result *ret)
+static enum mr_rc end_life(struct presence *p, const struct session_death *death, int64_t at_us, bool is_supposed,
+                           enum presence_result *ret)
 {
     struct lived *l;
     enum mr_rc rc = life_of(p, death->publisher, &l);
@@ -116,12 +117,14 @@ enum mr_rc presence_death(struct presence *p, const struct session_death *death,
         return rc;
     int order = l->life.publisher ? compare_life(death->birth, death->link, &l->life) : 1;
     if (order < 0 || (order == 0 && !l->life.alive)) {
+        l->life.is_supposed &= order < 0 || is_supposed; /* now it is certain */
         *ret = order < 0 ? PRESENCE_OLD : PRESENCE_SAME;
         return MR_OK;
     }
     mem_free(l->reason);
     l->reason = mem_strndup(death->reason, strlen(death->reason));
     l->life = (struct life){.publisher = death->publisher,
+                            .is_supposed = is_supposed,
                             .birth = death->birth,
                             .link = death->link,
                             .since_us = at_us,
@@ -129,6 +132,18 @@ enum mr_rc presence_death(struct presence *p, const struct session_death *death,
                             .reason = l->reason ? l->reason : ""}; /* dead without a reason beats alive */
     *ret = PRESENCE_CHANGED;
     return MR_OK;
+}
+
+enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
+                          enum presence_result *ret)
+{
+    return end_life(p, death, at_us, false, ret);
+}
+
+enum mr_rc presence_suppose_dead(struct presence *p, const struct session_death *death, int64_t at_us,
+                                 enum presence_result *ret)
+{
+    return end_life(p, death, at_us, true, ret);
 }
 
 void presence_forget(struct presence *p, uint32_t publisher)

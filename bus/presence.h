@@ -8,6 +8,7 @@ struct presence;
 struct life {
     uint32_t publisher; /* id in names */
     bool alive;
+    bool is_supposed; /* dead only as far as is known here: any word of the same link or a later one takes it back */
     uint64_t birth;
     uint32_t link;
     int64_t since_us;   /* of the last change of alive, µs UTC */
@@ -28,6 +29,9 @@ MUST enum mr_rc presence_birth(struct presence *p, const struct session_birth *b
 /* Of a publisher that was born it always succeeds; without memory its reason is empty. */
 MUST enum mr_rc presence_death(struct presence *p, const struct session_death *death, int64_t at_us,
                                enum presence_result *ret);
+/* As presence_death, but not final, of whatever publisher: who says so only does not hear of it any more. */
+MUST enum mr_rc presence_suppose_dead(struct presence *p, const struct session_death *death, int64_t at_us,
+                                      enum presence_result *ret);
 /* Nothing is known of it any more: an agent that lost its broker cannot say who lives elsewhere. Its tags stay. */
 void presence_forget(struct presence *p, uint32_t publisher);
 const struct life *presence_get(const struct presence *p, uint32_t publisher); /* NULL: never heard of */

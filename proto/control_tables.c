@@ -203,7 +203,7 @@ const struct message death_message = TABLE(millrace__v1__death__descriptor, deat
 static const struct field entry_fields[] = {
     ID(id),
     TEXT(filter, filter, 1, TOPIC_MAX_BYTES),
-    U32(kind, kind, INTEREST_SUBSCRIBE, INTEREST_SERVE),
+    U32(kind, kind, INTEREST_SUBSCRIBE, INTEREST_KEPT),
     BOOL(no_snapshot, no_snapshot),
     BOOL(snapshot_only, snapshot_only),
     BOOL(with_backfill, with_backfill),

@@ -134,7 +134,7 @@ static enum mr_rc begin(struct session *s, const struct session_conf *conf)
 }
 
 /* All lanes' queues, and the open frames beside them, stay within the bound. */
-static void init_parts(struct session *s, size_t queued, int64_t now_ns)
+static void init_parts(struct session *s, size_t queued, uint32_t max_entries, int64_t now_ns)
 {
     const struct handshake_conf handshake = {s->role == SESSION_SERVER, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST};
     uint32_t part_bytes = (uint32_t)s->max_frame_bytes - FRAME_HEAD_BYTES - INTEREST_HEAD_BYTES;
@@ -142,8 +142,8 @@ static void init_parts(struct session *s, size_t queued, int64_t now_ns)
     handshake_init(&s->handshake, &handshake, now_ns);
     probe_init(&s->probe, s->ping_ms, s->dead_ms);
     lanes_init(&s->lanes, queued - LANE_COUNT * s->max_frame_bytes);
-    interest_client_init(&s->wants, FILTERS_PER_AGENT, part_bytes);
-    interest_server_init(&s->wanted, FILTERS_PER_AGENT);
+    interest_client_init(&s->wants, max_entries, part_bytes);
+    interest_server_init(&s->wanted, max_entries);
     arena_init(&s->arena, 0);
     buf_init(&s->gather.buf, s->max_frame_bytes);
 }
@@ -169,7 +169,7 @@ enum mr_rc session_new(struct session **ret, const struct session_conf *conf, in
     s->ping_ms = conf->ping_ms ? conf->ping_ms : PING_INTERVAL_MS;
     s->dead_ms = conf->dead_ms ? conf->dead_ms : PEER_DEAD_MS;
     s->now_ns = now_ns;
-    init_parts(s, queued, now_ns);
+    init_parts(s, queued, conf->max_entries ? conf->max_entries : FILTERS_PER_AGENT, now_ns);
     rc = begin(s, conf);
     if (rc != MR_OK) {
         err_set(err, "HELLO cannot be written: %s", rc_text(rc));

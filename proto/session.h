@@ -19,7 +19,12 @@
 
 enum session_role { SESSION_CLIENT, SESSION_SERVER };
 enum peer_kind { PEER_KIND_APP = 1, PEER_KIND_AGENT = 2, PEER_KIND_BROKER = 3 }; /* as PeerKind in session.proto */
-enum interest_kind { INTEREST_SUBSCRIBE = 0, INTEREST_SERVE = 1 };
+enum interest_kind {
+    INTEREST_SUBSCRIBE = 0,
+    INTEREST_SERVE = 1,
+    INTEREST_KEPT = 2, /* between brokers: every last value, and the lives of all that are at home at the server */
+    INTEREST_KINDS
+};
 
 /* What a client says of itself. Strings are copied by session_new. */
 struct session_hello {
@@ -142,6 +147,7 @@ struct session_conf {
     struct session_hello hello; /* client only */
     size_t max_queued_bytes;    /* outbound bound, SESSION_OUTBOUND_BYTES unless smaller; live drops oldest first */
     size_t max_frame_bytes;     /* of one frame built here, BATCH_MAX_BYTES unless smaller */
+    uint32_t max_entries;       /* of interest, either way; 0: FILTERS_PER_AGENT */
     uint32_t ping_ms, dead_ms;  /* 0: limits.h */
     const struct rand_source *rand;
     const struct session_events *events; /* outlives the session */

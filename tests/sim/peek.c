@@ -15,8 +15,11 @@ bool peek_has_uplink(const struct hub *hub)
 
 bool peek_is_settled(const struct hub *hub)
 {
-    if (!list_is_empty(&hub->walking) || hub->is_offering || hub->is_span_open)
+    if (!list_is_empty(&hub->walking) || hub->is_offering)
         return false;
+    for (uint32_t i = 0; i < hub->n_ups; i++)
+        if (hub->ups[i].is_span_open)
+            return false;
     for (uint32_t i = 1; i <= hub->max_ports; i++) {
         struct list *at, *after;
         const struct port *p = hub->ports[i];
@@ -148,7 +151,9 @@ void peek_slots(const struct hub *hub, struct history *history, int place)
                                  .topic = history_topic(history, names_topic_text(hub->names, slot->topic)),
                                  .birth = slot->head.birth,
                                  .seq = slot->seq,
-                                 .is_cleared = slot->cleared};
+                                 .accept_us = slot->head.broker_us,
+                                 .is_cleared = slot->cleared,
+                                 .is_fresh = hub_is_fresh(hub, slot)};
         note_value(slot->body, slot->body_len, &number, &f->hash);
     }
 }
@@ -172,18 +177,98 @@ void peek_expected(const struct hub *hub, struct history *history, struct subscr
     }
 }
 
-void peek_presence(const struct hub *hub, struct history *history)
+void peek_presence(const struct hub *hub, struct history *history, int place)
 {
     uint32_t cursor = 0;
     for (const struct life *life; (life = presence_walk(hub->presence, &cursor));) {
         const struct publisher *who = names_get_publisher(hub->names, life->publisher);
         if (peek_machine(who->identity) == HISTORY_ANY)
             continue;
-        *history_presence(history) = (struct final_presence){.machine = peek_machine(who->identity),
+        *history_presence(history) = (struct final_presence){.place = place,
+                                                             .machine = peek_machine(who->identity),
                                                              .program = peek_program(who->part),
                                                              .birth = life->birth,
                                                              .is_alive = life->alive};
     }
+}
+
+/* -- between brokers -- */
+static uint64_t mix(uint64_t into, uint64_t value)
+{
+    return (into ^ value) * UINT64_C(1099511628211);
+}
+
+uint64_t peek_values(const struct hub *hub)
+{
+    uint64_t cursor = 0, sum = 0;
+    for (const struct slot *slot; (slot = lastval_walk(hub->lastval, &cursor));) {
+        const char *topic = names_topic_text(hub->names, slot->topic);
+        int machine = peek_machine(names_get_publisher(hub->names, slot->owner)->identity);
+        if (machine == HISTORY_ANY)
+            continue;
+        uint64_t hash = mix(history_hash(topic, strlen(topic)), (uint64_t)machine);
+        hash = mix(mix(hash, slot->head.birth), slot->seq);
+        hash = mix(mix(hash, (uint64_t)slot->head.broker_us), slot->cleared);
+        sum += mix(hash, slot->cleared ? 0 : history_hash(slot->body, slot->body_len));
+    }
+    return sum;
+}
+
+uint64_t peek_interest(const struct hub *hub)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 1; i <= hub->max_ports; i++) {
+        struct list *at, *after;
+        if (!hub->ports[i])
+            continue;
+        LIST_EACH(at, after, &hub->ports[i]->entries)
+        hash = mix(mix(hash, i), container_of(at, struct entry, in_port)->id);
+    }
+    return hash;
+}
+
+static void read_batch(struct port *p, struct batch_reader *batch, peek_record_fn *fn, void *user)
+{
+    struct record record;
+    const struct publisher *who = names_get_publisher(p->hub->names, hub_publisher_meant(p, batch->head.publisher));
+    while (batch_next(batch, &record) == MR_OK) {
+        uint32_t topic = hub_topic_meant(p, record.topic);
+        if (record.call.id || !who || !topic || topic == NAME_REFUSED)
+            continue;
+        const struct peek_record r = {.machine = peek_machine(who->identity),
+                                      .topic = names_topic_text(p->hub->names, topic),
+                                      .is_live = batch->head.interest == 0 && !(record.flags & MR_FROM_SNAPSHOT),
+                                      .is_kept = record.flags & (MR_KEEP | MR_CLEAR) && !(record.flags & MR_BACKFILL),
+                                      .is_wanted = route_subscribers(p->hub->route, topic).n > 0};
+        if (r.machine != HISTORY_ANY)
+            fn(user, &r);
+    }
+}
+
+void peek_mesh(const struct hub *hub, uint32_t port, const uint8_t *frame, size_t len, peek_record_fn *fn, void *user)
+{
+    struct frame_head head;
+    const uint8_t *payload;
+    size_t payload_len;
+    struct batches_reader batches;
+    struct batch_reader batch;
+    struct port *p = hub_port_at(hub, port);
+    if (!p || frame_read(frame, len, &head, &payload, &payload_len) || head.kind != FRAME_BATCHES)
+        return;
+    batches_read_init(&batches, payload, payload_len);
+    while (batches_next(&batches, &batch) == MR_OK)
+        read_batch(p, &batch, fn, user);
+}
+
+bool peek_shows_alive(const struct hub *hub, int machine, uint64_t birth)
+{
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(hub->presence, &cursor));) {
+        const struct publisher *who = names_get_publisher(hub->names, life->publisher);
+        if (peek_machine(who->identity) == machine && !*who->part)
+            return life->alive && life->birth == birth;
+    }
+    return false;
 }
 
 bool peek_knows(const struct hub *hub, int machine, uint64_t birth)

@@ -124,8 +124,8 @@ static void the_broker_itself_answers(void **state)
 {
     struct world *w = *state;
     struct app *a = &w->apps[0];
-    assert_int_equal(hub_serve(w->broker.hub, "$sys/who", answer_who, NULL), MR_OK);
-    assert_int_equal(hub_serve(w->broker.hub, "a//b", answer_who, NULL), MR_INVALID);
+    assert_int_equal(hub_serve(w->brokers[0].hub, "$sys/who", answer_who, NULL), MR_OK);
+    assert_int_equal(hub_serve(w->brokers[0].hub, "a//b", answer_who, NULL), MR_INVALID);
     app_open_topic(a, 1, "$sys/who", NULL);
     app_told(a);
     app_request(a, 1, 9, "?");

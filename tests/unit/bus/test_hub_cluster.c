@@ -80,7 +80,7 @@ static void what_nobody_elsewhere_wants_stays_at_the_broker(void **state)
     world_pump(w);
     assert_string_equal(app_told(b), "");
     struct hub_stats stats;
-    hub_get_stats(w->broker.hub, &stats);
+    hub_get_stats(w->brokers[0].hub, &stats);
     assert_int_equal(stats.slots, 1);
     hub_get_stats(w->agents[1].hub, &stats);
     assert_int_equal(stats.slots, 0);
@@ -102,7 +102,7 @@ static void an_agent_forgets_what_no_app_follows_any_more(void **state)
     assert_int_equal(stats.slots, 0);
     hub_get_stats(w->agents[0].hub, &stats);
     assert_int_equal(stats.slots, 1); /* its own stay */
-    hub_get_stats(w->broker.hub, &stats);
+    hub_get_stats(w->brokers[0].hub, &stats);
     assert_int_equal(stats.filters, 0);
 }
 
@@ -297,17 +297,17 @@ static void a_newer_session_of_one_identity_takes_the_older_ones_place(void **st
     app_write(a, 1, 5, MR_KEEP);
     app_subscribe(b, 1, "demo/#");
     app_told(b);
-    uint32_t older = w->uplinks[0].at_broker;
-    hub_close(w->agents[0].hub, w->uplinks[0].at_agent); /* the broker does not know yet */
+    uint32_t older = w->uplinks[0].at_server;
+    hub_close(w->agents[0].hub, w->uplinks[0].at_client); /* the broker does not know yet */
     world_connect(w, 0);
-    assert_int_not_equal(w->uplinks[0].at_broker, older);
+    assert_int_not_equal(w->uplinks[0].at_server, older);
     app_write(a, 1, 6, MR_KEEP);
     world_pump(w);
     const char *told = app_told(b);
     assert_true(tells(told, "demo/m1/x=6 by m1/a\n"));
     assert_null(strstr(told, "m1 dead"));
     struct port_stats port;
-    assert_false(hub_get_port(w->broker.hub, older, &port));
+    assert_false(hub_get_port(w->brokers[0].hub, older, &port));
 }
 
 /* promise: presence */
@@ -318,12 +318,12 @@ static void a_silent_link_is_dead_after_three_seconds(void **state)
     struct port_stats port;
     app_subscribe(b, 1, "demo/#");
     app_told(b);
-    uint32_t at_broker = w->uplinks[0].at_broker;
+    uint32_t at_broker = w->uplinks[0].at_server;
     w->uplinks[0].is_up = false; /* frames go nowhere, nobody is told */
     world_pass(w, 2500);
-    assert_true(hub_get_port(w->broker.hub, at_broker, &port));
+    assert_true(hub_get_port(w->brokers[0].hub, at_broker, &port));
     world_pass(w, 1000);
-    assert_false(hub_get_port(w->broker.hub, at_broker, &port));
+    assert_false(hub_get_port(w->brokers[0].hub, at_broker, &port));
     assert_true(tells(app_told(b), "loss m1 = ?\n"));
 }
 
@@ -332,7 +332,7 @@ static void a_quiet_link_lives_on_its_pings(void **state)
     struct world *w = *state;
     struct port_stats port;
     world_pass(w, 20000);
-    assert_true(hub_get_port(w->broker.hub, w->uplinks[0].at_broker, &port));
+    assert_true(hub_get_port(w->brokers[0].hub, w->uplinks[0].at_server, &port));
     assert_true(session_is_up(w->apps[0].session));
 }
 
@@ -388,9 +388,9 @@ static void a_key_under_another_name_is_refused_in_words(void **state)
     struct err err = {{0}};
     const struct port_peer peer = {.kind = PORT_AGENT, .identity = "m9", .path = "demo/m9", .address = "x"};
     world_cut(w, 0);
-    assert_int_equal(hub_accept(w->broker.hub, &peer, &u->at_broker, &err), MR_OK);
-    assert_int_equal(hub_connect(w->agents[0].hub, "mr1", &w->uplinks[0].at_agent, &err), MR_OK);
-    w->uplinks[0].at_broker = u->at_broker;
+    assert_int_equal(hub_accept(w->brokers[0].hub, &peer, &u->at_server, &err), MR_OK);
+    assert_int_equal(hub_connect(w->agents[0].hub, "mr1", &w->uplinks[0].at_client, &err), MR_OK);
+    w->uplinks[0].at_server = u->at_server;
     w->uplinks[0].is_up = true;
     world_pump(w);
     assert_false(w->uplinks[0].is_up);
@@ -409,7 +409,7 @@ static void two_machines_that_write_one_topic_are_a_conflict_to_see(void **state
     world_pump(w);
     app_write(b, 1, 2, MR_KEEP);
     world_pump(w);
-    assert_true(tells(w->broker.notices, "'shared/x' is now also written by 'm2'"));
+    assert_true(tells(w->brokers[0].notices, "'shared/x' is now also written by 'm2'"));
     app_subscribe(a, 1, "shared/#");
     const char *told = app_told(a);
     assert_true(tells(told, "shared/x=1 by m1/a snapshot\n"));
@@ -422,7 +422,7 @@ static void clocks_of_peers_are_measured(void **state)
     struct port_stats port;
     hub_set_clock_state(w->agents[0].hub, CLOCK_SYNCED);
     world_pass(w, 5000);
-    assert_true(hub_get_port(w->broker.hub, w->uplinks[0].at_broker, &port));
+    assert_true(hub_get_port(w->brokers[0].hub, w->uplinks[0].at_server, &port));
     assert_int_equal(port.clock, CLOCK_SYNCED);
     assert_in_range(port.clock_offset_us + 1000, 0, 2000);
 }

@@ -233,7 +233,7 @@ static void a_value_for_which_there_is_no_slot_is_passed_on_and_refused_in_words
     assert_string_equal(app_told(bad), "error: no last value of 'demo/1' by 'bad' is kept: too many identities write "
                                        "it, or it has its share, or the table is full\n");
     assert_int_equal(count(app_told(good), "demo/1=none by bad"), 2);
-    assert_int_equal(count(w->broker.notices, "no last value"), 1);
+    assert_int_equal(count(w->brokers[0].notices, "no last value"), 1);
 }
 
 static void what_was_not_announced_ends_the_session_in_words(void **state)
@@ -278,7 +278,7 @@ static void a_copy_of_a_machine_is_told_what_it_is(void **state)
     struct app *copy = &w->apps[2];
     peer_open(w, copy, "bad", 10, 1);
     assert_non_null(strstr(app_told(copy), "over: the same birth and link number came before: is this machine a copy"));
-    assert_non_null(strstr(w->broker.notices, "'bad' came twice with one link number"));
+    assert_non_null(strstr(w->brokers[0].notices, "'bad' came twice with one link number"));
     assert_true(session_is_up(w->apps[BAD].session));
 }
 
@@ -298,14 +298,14 @@ static void more_connections_than_ports_are_refused_in_words(void **state)
     struct err err = {{0}};
     uint32_t port, first = 0;
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_OK);
+        assert_int_equal(hub_accept(w->brokers[0].hub, &peer, &port, &err), MR_OK);
         first = first ? first : port;
     }
-    assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_TOO_BIG);
+    assert_int_equal(hub_accept(w->brokers[0].hub, &peer, &port, &err), MR_TOO_BIG);
     assert_string_equal(err.text, "mr1: 8 sessions are open already, which is the limit");
-    hub_close(w->broker.hub, first);
-    hub_close(w->broker.hub, first); /* again is harmless */
-    assert_int_equal(hub_accept(w->broker.hub, &peer, &port, &err), MR_OK);
+    hub_close(w->brokers[0].hub, first);
+    hub_close(w->brokers[0].hub, first); /* again is harmless */
+    assert_int_equal(hub_accept(w->brokers[0].hub, &peer, &port, &err), MR_OK);
     assert_int_equal(port, first);
 }
 

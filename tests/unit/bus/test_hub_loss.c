@@ -81,9 +81,10 @@ static void what_is_written_between_hello_and_welcome_is_told(void **state)
     struct world *w = *state;
     struct uplink *u = &w->uplinks[0];
     struct err err = {{0}};
+    *u = (struct uplink){.client = &w->agents[0], .server = &w->brokers[0]};
     const struct port_peer peer = {.kind = PORT_AGENT, .identity = "m1", .path = "demo/m1", .address = "m1"};
-    assert_int_equal(hub_accept(w->broker.hub, &peer, &u->at_broker, &err), MR_OK);
-    assert_int_equal(hub_connect(w->agents[0].hub, "mr1", &u->at_agent, &err), MR_OK);
+    assert_int_equal(hub_accept(w->brokers[0].hub, &peer, &u->at_server, &err), MR_OK);
+    assert_int_equal(hub_connect(w->agents[0].hub, "mr1", &u->at_client, &err), MR_OK);
     write_some(w, 2); /* the Hello is made, and not yet on its way */
     u->is_up = true;
     world_pump(w);

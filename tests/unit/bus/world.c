@@ -56,6 +56,13 @@ static void on_uplink(void *user, const struct session_welcome *welcome)
     assert_string_not_equal(welcome->server, "");
 }
 
+static void on_peer(void *user, uint32_t port)
+{
+    const struct station *s = user;
+    struct port_stats stats;
+    assert_true(hub_get_port(s->hub, port, &stats) && stats.kind == PORT_MESH_OUT);
+}
+
 static void on_birth_floor(void *user, uint64_t floor)
 {
     ((struct station *)user)->birth_floor = floor;
@@ -71,8 +78,11 @@ static void on_notice(void *user, enum hub_notice notice, const char *text)
 static const struct hub_events station_events = {.on_output = on_output,
                                                  .on_over = on_over,
                                                  .on_uplink = on_uplink,
+                                                 .on_peer = on_peer,
                                                  .on_birth_floor = on_birth_floor,
                                                  .on_notice = on_notice};
+
+static const char *const broker_names[WORLD_BROKERS] = {"mr1", "mr2", "mr3"};
 
 static void open_station(struct world *w, struct station *s, enum hub_kind kind, const char *name, uint64_t birth)
 {
@@ -81,11 +91,18 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
     if (kind == HUB_AGENT)
         snprintf(path, sizeof path, "demo/%s", name);
     *s = (struct station){.world = w};
+    const char *peers[WORLD_BROKERS];
+    size_t n_peers = 0;
+    for (unsigned i = 0; kind == HUB_BROKER && i < w->n_brokers; i++)
+        if (strcmp(broker_names[i], name) != 0)
+            peers[n_peers++] = broker_names[i];
     const struct hub_conf conf = {.kind = kind,
                                   .name = name,
                                   .identity = name,
                                   .path = path,
                                   .birth = birth,
+                                  .peers = peers,
+                                  .n_peers = n_peers,
                                   .max_ports = 8,
                                   .max_filters = w->max_filters,
                                   .max_filters_per_port = 8,
@@ -103,7 +120,8 @@ static void open_station(struct world *w, struct station *s, enum hub_kind kind,
 static void open_hubs(struct world *w, unsigned n_agents)
 {
     char name[16];
-    open_station(w, &w->broker, HUB_BROKER, "mr1", 1);
+    for (unsigned i = 0; i < w->n_brokers; i++)
+        open_station(w, &w->brokers[i], HUB_BROKER, broker_names[i], 1);
     for (unsigned i = 0; i < n_agents; i++) {
         snprintf(name, sizeof name, "m%u", i + 1);
         open_station(w, &w->agents[i], HUB_AGENT, name, 1000);
@@ -113,6 +131,7 @@ static void open_hubs(struct world *w, unsigned n_agents)
 static void prepare(struct world *w)
 {
     memset(w, 0, sizeof *w);
+    w->n_brokers = 1;
     w->max_topics = 400;
     w->max_slots = 200;
     w->max_filters = 64;
@@ -125,6 +144,14 @@ static void prepare(struct world *w)
 void world_open(struct world *w, unsigned n_agents)
 {
     prepare(w);
+    assert_int_equal(rights_new_open(&w->rights, NULL), MR_OK);
+    open_hubs(w, n_agents);
+}
+
+void world_open_brokers(struct world *w, unsigned n_agents, unsigned n_brokers)
+{
+    prepare(w);
+    w->n_brokers = n_brokers;
     assert_int_equal(rights_new_open(&w->rights, NULL), MR_OK);
     open_hubs(w, n_agents);
 }
@@ -144,20 +171,38 @@ void world_close(struct world *w)
     }
     for (unsigned i = 0; i < WORLD_AGENTS; i++)
         hub_free(w->agents[i].hub);
-    hub_free(w->broker.hub);
+    for (unsigned i = 0; i < w->n_brokers; i++)
+        hub_free(w->brokers[i].hub);
     rights_free(w->rights);
 }
 
 /* -- pipes -- */
-static bool move_up(struct world *w, struct uplink *u, struct station *agent)
+/* Every station in turn; NULL at the end. */
+static struct station *station_at(struct world *w, unsigned i)
+{
+    if (i < w->n_brokers)
+        return &w->brokers[i];
+    i -= w->n_brokers;
+    return i < WORLD_AGENTS && w->agents[i].hub ? &w->agents[i] : NULL;
+}
+
+static struct uplink *link_at(struct world *w, unsigned i)
+{
+    if (i < WORLD_AGENTS)
+        return &w->uplinks[i];
+    i -= WORLD_AGENTS;
+    return i < WORLD_BROKERS * WORLD_BROKERS ? &w->mesh[i / WORLD_BROKERS][i % WORLD_BROKERS] : NULL;
+}
+
+static bool move_link(struct uplink *u)
 {
     bool moved = false;
-    for (struct blob *f; u->is_up && (f = hub_take(agent->hub, u->at_agent)); moved = true) {
-        (void)!hub_input(w->broker.hub, u->at_broker, f->data, f->len);
+    for (struct blob *f; u->is_up && (f = hub_take(u->client->hub, u->at_client)); moved = true) {
+        (void)!hub_input(u->server->hub, u->at_server, f->data, f->len);
         blob_unref(f);
     }
-    for (struct blob *f; u->is_up && (f = hub_take(w->broker.hub, u->at_broker)); moved = true) {
-        (void)!hub_input(agent->hub, u->at_agent, f->data, f->len);
+    for (struct blob *f; u->is_up && (f = hub_take(u->server->hub, u->at_server)); moved = true) {
+        (void)!hub_input(u->client->hub, u->at_client, f->data, f->len);
         blob_unref(f);
     }
     return moved;
@@ -186,18 +231,17 @@ static void lose_app_port(struct world *w, const struct station *s, uint32_t por
             w->apps[i].port = 0;
 }
 
-static void lose_uplink_port(struct world *w, const struct station *s, uint32_t port)
+static void lose_link_port(struct world *w, const struct station *s, uint32_t port)
 {
-    for (unsigned i = 0; i < WORLD_AGENTS; i++) {
-        struct uplink *u = &w->uplinks[i];
-        if (!u->is_up || port != (s == &w->broker ? u->at_broker : u->at_agent) ||
-            (s != &w->broker && s != &w->agents[i]))
+    struct uplink *u;
+    for (unsigned i = 0; (u = link_at(w, i)); i++) {
+        if (!u->is_up || !((u->server == s && u->at_server == port) || (u->client == s && u->at_client == port)))
             continue;
         u->is_up = false;
-        if (s == &w->broker)
-            hub_close(w->agents[i].hub, u->at_agent);
+        if (u->server == s)
+            hub_close(u->client->hub, u->at_client);
         else
-            hub_close(w->broker.hub, u->at_broker);
+            hub_close(u->server->hub, u->at_server);
     }
 }
 
@@ -207,7 +251,7 @@ static bool close_over(struct world *w, struct station *s)
     bool any = s->n_over;
     while (s->n_over) {
         uint32_t port = s->over[--s->n_over];
-        lose_uplink_port(w, s, port);
+        lose_link_port(w, s, port);
         lose_app_port(w, s, port);
         hub_close(s->hub, port);
     }
@@ -217,19 +261,19 @@ static bool close_over(struct world *w, struct station *s)
 static bool pump_once(struct world *w)
 {
     bool moved = false;
-    hub_turn_end(w->broker.hub);
-    for (unsigned i = 0; i < WORLD_AGENTS && w->agents[i].hub; i++) {
-        hub_turn_end(w->agents[i].hub);
-        moved = move_up(w, &w->uplinks[i], &w->agents[i]) || moved;
-    }
+    struct station *s;
+    struct uplink *u;
+    for (unsigned i = 0; (s = station_at(w, i)); i++)
+        hub_turn_end(s->hub);
+    for (unsigned i = 0; (u = link_at(w, i)); i++)
+        moved = (u->is_up && move_link(u)) || moved;
     for (unsigned i = 0; i < WORLD_APPS; i++) {
         if (w->apps[i].session)
             session_flush(w->apps[i].session);
         moved = move_app(&w->apps[i]) || moved;
     }
-    moved = close_over(w, &w->broker) || moved;
-    for (unsigned i = 0; i < WORLD_AGENTS && w->agents[i].hub; i++)
-        moved = close_over(w, &w->agents[i]) || moved;
+    for (unsigned i = 0; (s = station_at(w, i)); i++)
+        moved = close_over(w, s) || moved;
     return moved;
 }
 
@@ -242,9 +286,9 @@ void world_pump(struct world *w)
 
 static void tick(struct world *w)
 {
-    hub_tick(w->broker.hub);
-    for (unsigned i = 0; i < WORLD_AGENTS && w->agents[i].hub; i++)
-        hub_tick(w->agents[i].hub);
+    struct station *s;
+    for (unsigned i = 0; (s = station_at(w, i)); i++)
+        hub_tick(s->hub);
     for (unsigned i = 0; i < WORLD_APPS; i++)
         if (w->apps[i].session && session_deadline(w->apps[i].session) <= w->now_ns)
             session_tick(w->apps[i].session, w->now_ns);
@@ -266,38 +310,87 @@ bool world_expect(const struct world *w, enum mr_rc rc)
     return rc == MR_OK;
 }
 
-/* -- uplinks -- */
-void world_connect(struct world *w, unsigned agent)
+/* -- links -- */
+static void join(struct world *w, struct uplink *u, const struct port_peer *peer, const char *server)
 {
-    struct uplink *u = &w->uplinks[agent];
-    char name[16], path[32];
     struct err err = {{0}};
-    snprintf(name, sizeof name, "m%u", agent + 1);
-    snprintf(path, sizeof path, "demo/%s", name);
-    const struct port_peer peer = {.kind = PORT_AGENT, .identity = name, .path = path, .address = name};
-    u->is_up = world_expect(w, hub_accept(w->broker.hub, &peer, &u->at_broker, &err));
-    if (u->is_up && !world_expect(w, hub_connect(w->agents[agent].hub, "mr1", &u->at_agent, &err))) {
+    u->is_up = world_expect(w, hub_accept(u->server->hub, peer, &u->at_server, &err));
+    if (u->is_up && !world_expect(w, hub_connect(u->client->hub, server, &u->at_client, &err))) {
         u->is_up = false;
-        hub_close(w->broker.hub, u->at_broker);
+        hub_close(u->server->hub, u->at_server);
     }
     world_pump(w);
 }
 
-void world_cut(struct world *w, unsigned agent)
+static void cut(struct uplink *u)
+{
+    if (!u->is_up)
+        return;
+    u->is_up = false;
+    hub_close(u->client->hub, u->at_client);
+    hub_close(u->server->hub, u->at_server);
+}
+
+void world_connect_to(struct world *w, unsigned agent, unsigned broker)
 {
     struct uplink *u = &w->uplinks[agent];
-    u->is_up = false;
-    hub_close(w->agents[agent].hub, u->at_agent);
-    hub_close(w->broker.hub, u->at_broker);
+    char name[16], path[32];
+    snprintf(name, sizeof name, "m%u", agent + 1);
+    snprintf(path, sizeof path, "demo/%s", name);
+    const struct port_peer peer = {.kind = PORT_AGENT, .identity = name, .path = path, .address = name};
+    u->client = &w->agents[agent];
+    u->server = &w->brokers[broker];
+    join(w, u, &peer, broker_names[broker]);
+}
+
+void world_connect(struct world *w, unsigned agent)
+{
+    world_connect_to(w, agent, 0);
+}
+
+void world_join(struct world *w, unsigned client, unsigned server)
+{
+    struct uplink *u = &w->mesh[client][server];
+    const char *name = broker_names[client];
+    const struct port_peer peer = {.kind = PORT_MESH_IN, .identity = name, .path = "$broker", .address = name};
+    u->client = &w->brokers[client];
+    u->server = &w->brokers[server];
+    join(w, u, &peer, broker_names[server]);
+}
+
+void world_unjoin(struct world *w, unsigned client, unsigned server)
+{
+    cut(&w->mesh[client][server]);
+    world_pump(w);
+}
+
+void world_join_all(struct world *w)
+{
+    for (unsigned i = 0; i < w->n_brokers; i++)
+        for (unsigned j = 0; j < w->n_brokers; j++)
+            if (i != j)
+                world_join(w, i, j);
+}
+
+void world_cut(struct world *w, unsigned agent)
+{
+    cut(&w->uplinks[agent]);
+}
+
+void world_restart(struct world *w, unsigned broker)
+{
+    static uint64_t birth = 1;
+    struct uplink *u;
+    for (unsigned i = 0; (u = link_at(w, i)); i++)
+        if (u->client == &w->brokers[broker] || u->server == &w->brokers[broker])
+            cut(u);
+    hub_free(w->brokers[broker].hub);
+    open_station(w, &w->brokers[broker], HUB_BROKER, broker_names[broker], ++birth);
 }
 
 void world_restart_broker(struct world *w)
 {
-    for (unsigned i = 0; i < WORLD_AGENTS; i++)
-        if (w->uplinks[i].is_up)
-            world_cut(w, i);
-    hub_free(w->broker.hub);
-    open_station(w, &w->broker, HUB_BROKER, "mr1", 2);
+    world_restart(w, 0);
 }
 
 void world_new_agent(struct world *w, unsigned agent, uint64_t birth)
@@ -309,7 +402,7 @@ void world_new_agent(struct world *w, unsigned agent, uint64_t birth)
             w->apps[i].port = 0;
     if (w->uplinks[agent].is_up) {
         w->uplinks[agent].is_up = false;
-        hub_close(w->broker.hub, w->uplinks[agent].at_broker);
+        hub_close(w->uplinks[agent].server->hub, w->uplinks[agent].at_server);
     }
     hub_free(s->hub);
     snprintf(name, sizeof name, "m%u", agent + 1);

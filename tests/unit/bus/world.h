@@ -1,4 +1,4 @@
-/* world.h - an agent's hub, a broker's hub and some apps, joined by pipes in memory under a clock that tests turn by hand. */
+/* world.h - hubs of agents and brokers, and some apps, joined by pipes in memory under a clock that tests turn by hand. */
 #ifndef TESTS_UNIT_BUS_WORLD_H
 #define TESTS_UNIT_BUS_WORLD_H
 #include "base/buf.h"
@@ -7,7 +7,7 @@
 #include "bus/hub.h"
 #include "proto/session.h"
 
-enum { WORLD_APPS = 4, WORLD_AGENTS = 3, WORLD_QUEUE_BYTES = 256 * 1024 };
+enum { WORLD_APPS = 4, WORLD_AGENTS = 3, WORLD_BROKERS = 3, WORLD_QUEUE_BYTES = 256 * 1024 };
 
 /* A station with its notices, as lines of text. */
 struct station {
@@ -35,10 +35,11 @@ struct app {
     uint32_t request_reply;
 };
 
-/* One agent's connection to the broker. */
+/* A connection: of an agent to a broker, or of a broker to a peer whose client it is. */
 struct uplink {
     bool is_up;
-    uint32_t at_agent, at_broker; /* ports */
+    struct station *client, *server;
+    uint32_t at_client, at_server; /* ports */
 };
 
 struct world {
@@ -48,22 +49,29 @@ struct world {
     struct rand_seeded rand;
     struct rights *rights;
     uint32_t max_topics, max_slots, max_filters; /* of hubs opened from now on */
-    struct station broker, agents[WORLD_AGENTS];
-    struct uplink uplinks[WORLD_AGENTS];
+    unsigned n_brokers;
+    struct station brokers[WORLD_BROKERS], agents[WORLD_AGENTS];
+    struct uplink uplinks[WORLD_AGENTS], mesh[WORLD_BROKERS][WORLD_BROKERS]; /* [client][server] */
     struct app apps[WORLD_APPS];
 };
 
 void world_open(struct world *w, unsigned n_agents); /* agents m1, m2, … at demo/m1 …, not connected */
 void world_open_with(struct world *w, unsigned n_agents, const struct rights_rule *rules, size_t n_rules);
+void world_open_brokers(struct world *w, unsigned n_agents, unsigned n_brokers); /* mr1, mr2, … not connected */
 void world_close(struct world *w);
 bool world_expect(const struct world *w, enum mr_rc rc); /* did it go well? It must, unless allocations may fail */
 int64_t world_utc_us(const struct world *w);
 void world_pump(struct world *w);             /* moves frames until nothing moves any more */
 void world_pass(struct world *w, int64_t ms); /* lets time pass in steps of 10 ms, pumping */
 
-void world_connect(struct world *w, unsigned agent); /* to the broker, and pumps */
+void world_connect(struct world *w, unsigned agent); /* to the first broker, and pumps */
+void world_connect_to(struct world *w, unsigned agent, unsigned broker);
+void world_join(struct world *w, unsigned client, unsigned server);   /* one direction of a mesh link, and pumps */
+void world_unjoin(struct world *w, unsigned client, unsigned server); /* both ends see it gone */
+void world_join_all(struct world *w);
 void world_cut(struct world *w, unsigned agent); /* both ends see their connection gone, frames in flight are lost */
-void world_restart_broker(struct world *w);
+void world_restart_broker(struct world *w);      /* the first */
+void world_restart(struct world *w, unsigned broker);
 void world_new_agent(struct world *w, unsigned agent, uint64_t birth); /* in place of what was there */
 
 void app_open(struct world *w, struct app *app, unsigned agent, const char *name); /* and pumps */

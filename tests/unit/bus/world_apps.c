@@ -233,7 +233,7 @@ void peer_open(struct world *w, struct app *peer, const char *identity, uint64_t
 void peer_open_as(struct world *w, struct app *peer, const char *identity, const char *name, uint64_t birth,
                   uint32_t link)
 {
-    renew(w, peer, &w->broker);
+    renew(w, peer, &w->brokers[0]);
     connect_app(
         peer,
         &(struct session_hello){

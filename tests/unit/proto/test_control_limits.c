@@ -157,7 +157,7 @@ static void every_number_with_a_range_keeps_to_it(void **state)
         {FRAME_HELLO, 0, 3, 1, 3},          {FRAME_HELLO, 0, 8, 0, 2},
         {FRAME_PING, 0, 4, 0, 2},           {FRAME_CREDIT, 0, 1, 0, 4},
         {FRAME_OPENED, 1, 3, 0, 255},       {FRAME_INTEREST, 4, 1, 1, UINT32_MAX},
-        {FRAME_INTEREST, 4, 3, 0, 1},       {FRAME_INTEREST_ACK, 3, 1, 1, UINT32_MAX},
+        {FRAME_INTEREST, 4, 3, 0, 2},       {FRAME_INTEREST_ACK, 3, 1, 1, UINT32_MAX},
         {FRAME_INTEREST_ACK, 3, 2, 0, 255}, {FRAME_LOSSES, 1, 8, 1, 7},
         {FRAME_BIRTH, 5, 2, 0, 34},         {FRAME_SNAPSHOT_END, 0, 1, 1, UINT32_MAX},
     };

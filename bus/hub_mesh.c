@@ -1,0 +1,213 @@
+/* hub_mesh.c - a broker's peers: reached and gone, who is at home where, and the lists of lives (docs/decisions/0012). */
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/hub_private.h"
+
+static const int64_t ns_per_ms = 1000000;
+
+/* -- places for brokers whose client we are -- */
+static enum mr_rc init_up(struct up *up, struct hub *h, uint32_t index, const char *name)
+{
+    *up = (struct up){.hub = h, .index = index, .lost_at_ns = INT64_MAX};
+    list_init(&up->unacked);
+    up->name = mem_strndup(name, strlen(name));
+    return up->name ? MR_OK : MR_NO_MEMORY;
+}
+
+enum mr_rc hub_mesh_new(struct hub *h, const struct hub_conf *conf)
+{
+    uint32_t n = h->kind == HUB_AGENT ? 1 : (uint32_t)conf->n_peers;
+    enum mr_rc rc = MR_OK;
+    if (conf->n_peers >= BROKERS_MAX)
+        return MR_TOO_BIG;
+    if (n == 0)
+        return MR_OK;
+    h->ups = mem_calloc(n, sizeof *h->ups);
+    if (!h->ups)
+        return MR_NO_MEMORY;
+    for (h->n_ups = 0; !rc && h->n_ups < n; h->n_ups++)
+        rc = init_up(&h->ups[h->n_ups], h, h->n_ups, h->kind == HUB_AGENT ? "" : conf->peers[h->n_ups]);
+    if (h->kind == HUB_BROKER)
+        h->next_upstream = KEPT_INTEREST;
+    return rc;
+}
+
+void hub_mesh_free(struct hub *h)
+{
+    for (uint32_t i = 0; i < h->n_ups; i++)
+        mem_free(h->ups[i].name);
+    mem_free(h->ups);
+}
+
+struct up *hub_find_peer(const struct hub *h, const char *name)
+{
+    for (uint32_t i = 0; i < h->n_ups; i++)
+        if (strcmp(h->ups[i].name, name) == 0)
+            return &h->ups[i];
+    return NULL;
+}
+
+/* -- homes -- */
+void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from)
+{
+    struct owner *owner = &h->owners[publisher];
+    bool is_peers = from && from->kind == PORT_MESH_OUT;
+    owner->home = is_peers ? (uint8_t)(HOME_PEER + from->up->index) : HOME_HERE;
+    owner->listed = is_peers ? from->up->round : 0;
+}
+
+uint8_t hub_home(const struct hub *h, uint32_t publisher)
+{
+    return publisher < h->owners_cap ? h->owners[publisher].home : HOME_UNKNOWN;
+}
+
+const char *hub_home_of(const struct hub *h, uint32_t publisher)
+{
+    uint8_t home = hub_home(h, publisher);
+    if (home == HOME_UNKNOWN)
+        return "";
+    return home == HOME_HERE ? h->name : h->ups[home - HOME_PEER].name;
+}
+
+/* -- lists of lives -- */
+void hub_list_lives(struct port *p)
+{
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(p->hub->presence, &cursor));)
+        if (life->alive && hub_home(p->hub, life->publisher) == HOME_HERE)
+            hub_tell_publisher(p, life->publisher);
+}
+
+static void suppose_dead_if(struct up *up, bool (*is_missed)(const struct up *up, uint32_t publisher),
+                            const char *reason)
+{
+    struct hub *h = up->hub;
+    uint32_t cursor = 0;
+    for (const struct life *life; (life = presence_walk(h->presence, &cursor));)
+        if (life->alive && hub_home(h, life->publisher) == HOME_PEER + up->index && is_missed(up, life->publisher))
+            hub_suppose_dead(h, life->publisher, reason);
+}
+
+static bool is_unlisted(const struct up *up, uint32_t publisher)
+{
+    return up->hub->owners[publisher].listed != up->round;
+}
+
+static bool is_any(const struct up *up, uint32_t publisher)
+{
+    (void)up;
+    (void)publisher;
+    return true;
+}
+
+void hub_list_complete(struct up *up)
+{
+    up->is_listed = true;
+    suppose_dead_if(up, is_unlisted, "its broker does not know it any more");
+}
+
+/* -- reached and gone -- */
+static enum mr_rc ask_for_everything_kept(const struct up *up)
+{
+    const struct session_interest entry = {.id = KEPT_INTEREST, .filter = "#", .kind = INTEREST_KEPT, .group = ""};
+    return session_interest_add(up->port->session, &entry);
+}
+
+void hub_peer_up(struct port *p)
+{
+    struct hub *h = p->hub;
+    struct up *up = p->up;
+    p->is_welcome = true;
+    up->state = UP_REACHED;
+    up->lost_at_ns = INT64_MAX;
+    up->is_listed = false;
+    up->round++;
+    if (up->is_span_open) /* those who subscribed meanwhile have not heard of it */
+        hub_open_span(up, true);
+    hub_must(p, ask_for_everything_kept(up));
+    hub_upstreams_begin(up);
+    hub_state_changed(h);
+    hub_notice(h, HUB_NOTICE_PORT_UP, "peer %s", up->name);
+    h->events->on_peer(h->user, p->number);
+}
+
+void hub_peer_died(struct port *p)
+{
+    struct hub *h = p->hub;
+    struct up *up = p->up;
+    up->port = NULL;
+    if (!p->is_welcome)
+        return;
+    up->state = UP_GONE;
+    up->lost_at_ns = hub_now_ns(h) + PRESENCE_LOST_MS * ns_per_ms;
+    hub_open_span(up, false);
+    hub_upstreams_end(up);
+    hub_state_changed(h);
+    hub_notice(h, HUB_NOTICE_PORT_DOWN, "peer %s: %s", up->name, p->ended_clean ? "closed" : "its connection broke");
+}
+
+/* -- time -- */
+/* A peer that was not reached at once is not waited for: what was told SUBSCRIBED without it hears of a span when it comes. */
+static void give_up(struct up *up)
+{
+    up->state = UP_GONE;
+    up->is_span_open = true;
+    hub_upstreams_end(up);
+}
+
+static int64_t due_ns(const struct up *up)
+{
+    return up->state == UP_UNTRIED ? up->hub->untried_until_ns : up->lost_at_ns;
+}
+
+void hub_mesh_tick(struct hub *h)
+{
+    for (uint32_t i = 0; h->kind == HUB_BROKER && i < h->n_ups; i++) {
+        struct up *up = &h->ups[i];
+        if (due_ns(up) > h->now_ns)
+            continue;
+        if (up->state == UP_UNTRIED) {
+            give_up(up);
+            continue;
+        }
+        up->lost_at_ns = INT64_MAX;
+        suppose_dead_if(up, is_any, "its broker cannot be reached");
+    }
+}
+
+int64_t hub_mesh_deadline(const struct hub *h)
+{
+    int64_t first = INT64_MAX;
+    for (uint32_t i = 0; h->kind == HUB_BROKER && i < h->n_ups; i++)
+        if (due_ns(&h->ups[i]) < first)
+            first = due_ns(&h->ups[i]);
+    return first;
+}
+
+/* -- births that were rolled back -- */
+static struct port *home_port(const struct hub *h, uint32_t owner)
+{
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        if (h->ports[i] && h->ports[i]->kind == PORT_AGENT && h->ports[i]->owner == owner && !h->ports[i]->is_over)
+            return h->ports[i];
+    return NULL;
+}
+
+void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth)
+{
+    struct hub *h = p->hub;
+    enum presence_result ignored;
+    if (publisher == h->self && birth > h->birth)
+        h->events->on_birth_floor(h->user, birth);
+    struct port *home = home_port(h, publisher);
+    if (!home || birth <= home->birth)
+        return;
+    hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' is known with a later birth by '%s'; it must be born again",
+               home->address, home->identity, p->identity);
+    const struct session_death floor = {.publisher = publisher, .birth = birth, .reason = "its birth was rolled back"};
+    hub_must(p, presence_death(h->presence, &floor, hub_now_us(h), &ignored));
+    hub_life_changed(h, publisher, p);
+    home->is_replaced = true;
+    hub_end_port(home, MR_FENCED, "another broker knows a later birth of this identity");
+}
