@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "base/text_width.h"
 #include "cli/client.h"
+#include "cli/replay_out.h"
 #include "cli/report.h"
 #include "cli/show.h"
+#include "proto/limits.h"
 
 struct sub {
     const struct args *args;
@@ -117,6 +119,27 @@ static void on_message(void *user, const struct mr_msg *msg)
         client_done(sub->client); /* nobody reads any more */
 }
 
+/* -- confirming: a mark of `millrace replay --confirm` is said back once it has come, and with it all that was before it -- */
+static void on_mark(void *user, const struct mr_msg *msg)
+{
+    const struct sub *sub = user;
+    char topic[TOPIC_MAX_BYTES + 1];
+    if (msg->kind != MR_DATA || replay_mark_topic(sub->args->confirm, REPLAY_TAKEN_LEVEL, topic))
+        return;
+    const struct mr_pub pub = {.size = sizeof pub, .topic = topic, .value = msg->value, .source_us = MR_NO_TIME};
+    enum mr_rc rc = mr_publish_opt(client_bus(sub->client), &pub);
+    if (rc >= MR_INVALID) /* no room: the mark is said again, and so is this */
+        client_fail(sub->client, rc);
+}
+
+static enum mr_rc confirm_marks(struct sub *sub)
+{
+    char topic[TOPIC_MAX_BYTES + 1];
+    const struct mr_sub_opt opt = {.size = sizeof opt, .no_snapshot = true};
+    enum mr_rc rc = replay_mark_topic(sub->args->confirm, REPLAY_MARK_LEVEL, topic);
+    return rc ? rc : mr_subscribe(client_bus(sub->client), topic, &opt, on_mark, sub, NULL);
+}
+
 static int run(struct sub *sub)
 {
     const struct args *args = sub->args;
@@ -127,6 +150,8 @@ static int run(struct sub *sub)
     sub->n_open = args->n_words;
     for (size_t i = 0; i < args->n_words && !rc; i++)
         rc = mr_subscribe(client_bus(sub->client), args->words[i], &opt, on_message, sub, NULL);
+    if (!rc && args->confirm)
+        rc = confirm_marks(sub);
     if (rc)
         return client_fail(sub->client, rc);
     client_watch_state(sub->client);
@@ -148,6 +173,8 @@ int cmd_sub(const struct args *args)
     for (size_t i = 0; i < args->n_words; i++)
         if (client_check_topic(args, args->words[i], true, &code))
             return code;
+    if (args->confirm && client_check_topic(args, args->confirm, false, &code))
+        return code;
     if (client_open(args, &sub.client, &code))
         return code;
     code = run(&sub);

@@ -12,7 +12,7 @@ enum exit_code {
     EXIT_USAGE = 2,         /* the command line is wrong */
     EXIT_NOTHING = 3,       /* nothing found, or nobody serves it */
     EXIT_TIMEOUT = 4,       /* no answer in time */
-    EXIT_INTERRUPTED = 130, /* ended by a signal before anything was done */
+    EXIT_INTERRUPTED = 130, /* ended by a signal before it was done */
 };
 
 enum opt_kind {
@@ -51,6 +51,9 @@ struct args {
     /* what is set up */
     const char *out, *dir, *name, *path, *broker, *address, *reach, *data;
     uint64_t brokers, agents, port;
+    /* what is replayed */
+    const char *to, *map, *units, *device, *speed, *from, *to_time, *confirm;
+    bool dry_run;
 };
 
 struct command {
@@ -87,6 +90,7 @@ int cmd_get(const struct args *args);
 int cmd_help(const struct args *args);
 int cmd_init(const struct args *args);
 int cmd_pub(const struct args *args);
+int cmd_replay(const struct args *args);
 int cmd_req(const struct args *args);
 int cmd_serve(const struct args *args);
 int cmd_sub(const struct args *args);

@@ -63,6 +63,8 @@ static const struct opt sub_opts[] = {
     {"count", OPT_COUNT, AT(count), "N", NULL, "end after so many values"},
     {"seconds", OPT_COUNT, AT(seconds), "N", NULL, "end after so long"},
     {"no-snapshot", OPT_FLAG, AT(no_snapshot), NULL, NULL, "no last values, live only"},
+    {"confirm", OPT_TEXT, AT(confirm), "TOPIC", NULL,
+     "confirm marks on this topic, so that replay --confirm waits for this subscriber"},
     {"raw", OPT_FLAG, AT(raw), NULL, NULL, "the values' bytes only, one a line"},
     {"json", OPT_FLAG, AT(json), NULL, NULL, "one JSON object a line"},
     END,
@@ -91,6 +93,21 @@ static const struct opt serve_opts[] = {
     {"text", OPT_TEXT, AT(text), "TEXT", NULL, "answer with this text"},
     {"count", OPT_COUNT, AT(count), "N", NULL, "end after so many requests"},
     {"wait", OPT_DURATION, AT(wait_ms), "TIME", "30 s", "the most COMMAND may take for one request"},
+    END,
+};
+
+static const struct opt replay_opts[] = {
+    {"map", OPT_TEXT, AT(map), "FILE", NULL, "CSV: the YAML file that says what the columns are"},
+    {"units", OPT_TEXT, AT(units), "FILE", NULL, "MTConnect SHDR: the device model (XML) with types and units"},
+    {"device", OPT_TEXT, AT(device), "NAME", NULL, "which device of the model it is; default: the first"},
+    {"to", OPT_TEXT, AT(to), "TOPIC", "./", "below which topic the tags are published"},
+    {"speed", OPT_TEXT, AT(speed), "SPEED", "1x", "1x as recorded, 10x, 0.5x, or max: as fast as the bus takes it"},
+    {"from", OPT_TEXT, AT(from), "TIME", NULL, "leave out what the source saw before (RFC 3339)"},
+    {"to-time", OPT_TEXT, AT(to_time), "TIME", NULL, "leave out what the source saw then or after (RFC 3339)"},
+    {"confirm", OPT_TEXT, AT(confirm), "TOPIC", NULL,
+     "never run ahead of the subscriber that confirms on this topic (sub --confirm)"},
+    {"dry-run", OPT_FLAG, AT(dry_run), NULL, NULL, "publish nothing; show the tags, their units and first values"},
+    {"json", OPT_FLAG, AT(json), NULL, NULL, "the summary as a JSON object; with --dry-run one a tag"},
     END,
 };
 
@@ -180,6 +197,16 @@ static const struct command table[] = {
      .opts = serve_opts,
      .on_bus = true,
      .run = cmd_serve},
+    {.name = "replay",
+     .arguments = "FILE",
+     .help = "publish a recorded machine: a CSV file, or an MTConnect SHDR stream",
+     .details = "Times, units and values are published as they were recorded; how files are mapped: docs/replay.md. "
+                "What is wrong in the file is told, left out, and makes the exit code 1.",
+     .min_words = 1,
+     .max_words = 1,
+     .opts = replay_opts,
+     .on_bus = true,
+     .run = cmd_replay},
     {.name = "who",
      .arguments = "",
      .help = "show which brokers, machines, devices and apps are there",

@@ -15,7 +15,7 @@ _millrace()
                 ;;
         esac
     done
-    local commands='dev init get sub pub req serve who check version help'
+    local commands='dev init get sub pub req serve replay who check version help'
     case $previous in
         --context)
             words=$(cd "${XDG_CONFIG_HOME:-$HOME/.config}/millrace/contexts" 2>/dev/null && echo *.yaml)
@@ -26,11 +26,11 @@ _millrace()
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return
             ;;
-        --socket)
+        --socket | --map | --units)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
-        --brokers | --address | --interval | --seconds | --agents | --port | --name | --path | --broker | --reach | --wait | --count | --unit | --type | --quality | --source | --exec | --text | --form)
+        --brokers | --address | --interval | --seconds | --agents | --port | --name | --path | --broker | --reach | --wait | --count | --confirm | --unit | --type | --quality | --source | --exec | --text | --device | --to | --speed | --from | --to-time | --form)
             return
             ;;
     esac
@@ -49,7 +49,7 @@ _millrace()
             opts='--help --all-publishers --watch --wait --json --context --socket'
             ;;
         sub)
-            opts='--help --count --seconds --no-snapshot --raw --json --context --socket'
+            opts='--help --count --seconds --no-snapshot --confirm --raw --json --context --socket'
             ;;
         pub)
             opts='--help --unit --type --quality --source --keep --clear --wait --context --socket'
@@ -59,6 +59,9 @@ _millrace()
             ;;
         serve)
             opts='--help --exec --text --count --wait --context --socket'
+            ;;
+        replay)
+            opts='--help --map --units --device --to --speed --from --to-time --confirm --dry-run --json --context --socket'
             ;;
         who)
             opts='--help --dead --wait --json --context --socket'

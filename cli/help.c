@@ -16,7 +16,7 @@ static const struct exit_row exit_rows[] = {
     {EXIT_USAGE, "the command line is wrong"},
     {EXIT_NOTHING, "nothing found, or nobody serves the topic"},
     {EXIT_TIMEOUT, "no answer in time"},
-    {EXIT_INTERRUPTED, "ended by a signal before anything was done"},
+    {EXIT_INTERRUPTED, "ended by a signal before it was done"},
 };
 
 struct way {

@@ -7,6 +7,7 @@ set -eu
 run_packages='
 libcyaml1
 libev4|libev4t64
+libexpat1
 libjansson4
 libprotobuf-c1
 libsodium23
@@ -20,6 +21,7 @@ gcc
 libc6-dev
 libcyaml-dev
 libev-dev
+libexpat1-dev
 libjansson-dev
 libprotobuf-c-dev
 libsodium-dev

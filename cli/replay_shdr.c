@@ -1,0 +1,565 @@
+/* replay_shdr.c - an MTConnect SHDR file as a source of records: what its keys are is said by the device model. How data
+ * items, conditions and assets become tags: docs/replay.md. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/replay.h"
+#include "cli/replay_model.h"
+#include "cli/report.h"
+#include "cli/shdr.h"
+#include "proto/limits.h"
+#include "proto/value.h"
+
+enum {
+    ASSET_MAX_BYTES = 16 * 1024 * 1024,              /* of its text: the largest transfer */
+    ELEMENTS_MAX = VALUE_MAX_BYTES / sizeof(double), /* of an array */
+};
+
+/* How the fields behind a key are read. */
+enum shape { SHAPE_TEXT, SHAPE_NUMBER, SHAPE_WHOLE, SHAPE_VECTOR, SHAPE_SERIES, SHAPE_CONDITION, SHAPE_MESSAGE };
+
+struct key {
+    char *text;
+    enum shape shape;
+    uint32_t tag; /* NO_TAG: its topic cannot be */
+};
+
+struct asset {
+    char *id, *type;
+    uint32_t tag;
+    bool is_there; /* published, and not removed since */
+};
+
+enum { NO_TAG = UINT32_MAX };
+
+struct shdr_source {
+    struct replay_source base;
+    struct model *model;
+    uint32_t device;
+    struct map keys;   /* text → struct key, owned */
+    struct map assets; /* id → struct asset, owned */
+    struct shdr_line line;
+    size_t at;           /* the next field of line */
+    bool is_clearing;    /* "@REMOVE_ALL_ASSETS@": the walk below goes on */
+    uint32_t clear_next; /* cursor of the walk over assets */
+    struct buf text;     /* what the current value's bytes point into */
+    double *elements;    /* ELEMENTS_MAX */
+};
+
+/* -- keys -- */
+static bool is_whole_number(const struct model_item *item)
+{
+    static const char *const types[] = {"PART_COUNT",   "LINE_NUMBER",      "BLOCK_COUNT",        "CYCLE_COUNT",
+                                        "LOAD_COUNT",   "ACTIVATION_COUNT", "DEACTIVATION_COUNT", "TRANSFER_COUNT",
+                                        "UNLOAD_COUNT", "NETWORK_PORT"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(item->type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), n = strlen(end);
+    return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+static enum shape shape_of(const struct model_item *item)
+{
+    if (item->category == MODEL_CONDITION)
+        return SHAPE_CONDITION;
+    if (strcmp(item->representation, "DATA_SET") == 0 || strcmp(item->representation, "TABLE") == 0)
+        return SHAPE_TEXT;
+    if (strcmp(item->representation, "TIME_SERIES") == 0)
+        return SHAPE_SERIES;
+    if (ends_with(item->units, "_3D"))
+        return SHAPE_VECTOR;
+    if (item->category == MODEL_SAMPLE || *item->units)
+        return SHAPE_NUMBER;
+    if (strcmp(item->type, "MESSAGE") == 0)
+        return SHAPE_MESSAGE;
+    return is_whole_number(item) ? SHAPE_WHOLE : SHAPE_TEXT;
+}
+
+static uint32_t type_of(enum shape shape)
+{
+    static const uint32_t types[] = {
+        [SHAPE_TEXT] = MR_STRING,      [SHAPE_NUMBER] = MR_F64,       [SHAPE_WHOLE] = MR_I64,
+        [SHAPE_VECTOR] = MR_F64_ARRAY, [SHAPE_SERIES] = MR_F64_ARRAY, [SHAPE_CONDITION] = MR_STRING,
+        [SHAPE_MESSAGE] = MR_STRING,
+    };
+    return types[shape];
+}
+
+/* Values are published as the adapter sends them, which is in the native unit where there is one. */
+static enum mr_rc add_key_tag(struct shdr_source *s, struct key *key, const struct model_item *item, struct err *err)
+{
+    char topic[TOPIC_MAX_BYTES + 1], description[256], native[UNIT_MAX_BYTES + 1];
+    replay_topic_level(key->text, topic, sizeof topic);
+    struct replay_tag tag = {.topic = topic, .type = type_of(key->shape)};
+    if (item) {
+        snprintf(description, sizeof description, "%.100s%s%.100s", item->type, *item->sub_type ? ", " : "",
+                 item->sub_type);
+        tag.description = description;
+        tag.unit = *item->native_units ? item->native_units : item->units;
+    }
+    /* the grammar of units knows no vectors: the unit of each element */
+    if (key->shape == SHAPE_VECTOR && tag.unit && ends_with(tag.unit, "_3D")) {
+        snprintf(native, sizeof native, "%.*s", (int)(strlen(tag.unit) - 3), tag.unit);
+        tag.unit = native;
+    }
+    return replay_add_tag(&s->base, &tag, &key->tag, err);
+}
+
+static void free_key(struct key *key)
+{
+    if (key)
+        mem_free(key->text);
+    mem_free(key);
+}
+
+/* "OKUMA:Xpos" is the Xpos of the device OKUMA. */
+static const char *without_device(const struct shdr_source *s, const char *key)
+{
+    const char *name = model_name(s->model, s->device);
+    size_t len = strlen(name);
+    return len && strncmp(key, name, len) == 0 && key[len] == ':' ? key + len + 1 : key;
+}
+
+static enum mr_rc make_key(struct shdr_source *s, const char *text, struct key **ret, struct err *err)
+{
+    struct err why = {{0}};
+    const struct model_item *item = model_item(s->model, s->device, text);
+    struct key *key = mem_alloc(sizeof *key);
+    if (!key)
+        return MR_NO_MEMORY;
+    *key = (struct key){.text = mem_strndup(text, strlen(text)), .tag = NO_TAG};
+    key->shape = item ? shape_of(item) : SHAPE_TEXT;
+    enum mr_rc rc = key->text ? add_key_tag(s, key, item, &why) : MR_NO_MEMORY;
+    if (rc == MR_INVALID)
+        replay_wrong(&s->base, "key '%s': %s", text, why.text);
+    else if (rc == MR_OK && !item)
+        report_note("%s:%llu: the device model has no data item '%s' for '%s'; it is published as text",
+                    lines_name(s->base.lines), (unsigned long long)lines_number(s->base.lines), text,
+                    model_name(s->model, s->device));
+    if (rc == MR_OK || rc == MR_INVALID)
+        rc = map_put(&s->keys, key->text, strlen(key->text), key, NULL);
+    if (rc) {
+        err_set(err, "%s", *why.text ? why.text : "too many keys, or no memory");
+        free_key(key);
+        return rc;
+    }
+    *ret = key;
+    return MR_OK;
+}
+
+/* -- values: fields[0] is the first behind the key -- */
+/* Joins fields by '|'; empty ones at the end are left away. */
+static enum mr_rc join(struct shdr_source *s, const struct shdr_field *fields, size_t n, struct mr_value *ret)
+{
+    enum mr_rc rc = MR_OK;
+    while (n && fields[n - 1].len == 0)
+        n--;
+    buf_clear(&s->text);
+    for (size_t i = 0; i < n && !rc; i++) {
+        if (i)
+            rc = buf_append_u8(&s->text, '|');
+        if (!rc)
+            rc = buf_append(&s->text, fields[i].text, fields[i].len);
+    }
+    *ret = (struct mr_value){.type = MR_STRING, .len = (uint32_t)s->text.len};
+    ret->as.ptr = s->text.len ? (const char *)s->text.data : "";
+    return rc;
+}
+
+/* Numbers split by blanks. */
+static enum mr_rc read_elements(struct shdr_source *s, const struct shdr_field *field, struct mr_value *ret,
+                                struct err *err)
+{
+    size_t n = 0;
+    for (const char *at = field->text + strspn(field->text, " "); *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        struct mr_value element;
+        if (n == ELEMENTS_MAX) {
+            err_set(err, "more than %zu elements", (size_t)ELEMENTS_MAX);
+            return MR_TOO_BIG;
+        }
+        enum mr_rc rc = value_parse(at, len, MR_F64, &element, err);
+        if (rc)
+            return rc;
+        s->elements[n++] = element.as.f64;
+        at += len;
+    }
+    *ret = (struct mr_value){.type = MR_F64_ARRAY, .len = (uint32_t)(n * sizeof(double)), .as.ptr = s->elements};
+    return MR_OK;
+}
+
+/* count|rate|values; a rate of 0 is one not known. */
+static enum mr_rc read_series(struct shdr_source *s, const struct shdr_field *fields, struct mr_value *ret,
+                              struct err *err)
+{
+    struct mr_value count, rate;
+    enum mr_rc rc = value_parse(fields[0].text, fields[0].len, MR_U64, &count, err);
+    if (!rc)
+        rc = fields[1].len ? value_parse(fields[1].text, fields[1].len, MR_F64, &rate, err) : MR_OK;
+    if (!rc)
+        rc = read_elements(s, &fields[2], ret, err);
+    if (rc)
+        return rc;
+    ret->rate_hz = fields[1].len ? rate.as.f64 : 0;
+    if (count.as.u64 == ret->len / sizeof(double))
+        return MR_OK;
+    err_set(err, "%llu samples are announced, %zu are there", (unsigned long long)count.as.u64,
+            ret->len / sizeof(double));
+    return MR_INVALID;
+}
+
+static enum mr_rc read_condition(struct shdr_source *s, const struct shdr_field *fields, size_t n,
+                                 struct replay_record *ret, struct err *err)
+{
+    static const struct {
+        const char *word;
+        uint32_t status;
+    } levels[] = {{"NORMAL", MR_STATUS_GOOD}, {"WARNING", MR_STATUS_UNCERTAIN}, {"FAULT", MR_STATUS_BAD}};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(fields[0].text, levels[i].word) != 0)
+            continue;
+        ret->status = levels[i].status;
+        return join(s, fields, n, &ret->value);
+    }
+    err_set(err, "'%.40s' is no level of a condition", fields[0].text);
+    return MR_INVALID;
+}
+
+static enum mr_rc read_value(struct shdr_source *s, enum shape shape, const struct shdr_field *fields, size_t n,
+                             struct replay_record *ret, struct err *err)
+{
+    enum mr_rc rc = MR_OK;
+    switch (shape) {
+    case SHAPE_CONDITION:
+        rc = read_condition(s, fields, n, ret, err);
+        break;
+    case SHAPE_MESSAGE:
+        rc = fields[0].len ? join(s, fields, n, &ret->value) : join(s, fields + 1, n - 1, &ret->value);
+        break;
+    case SHAPE_SERIES:
+        rc = read_series(s, fields, &ret->value, err);
+        break;
+    case SHAPE_VECTOR:
+        rc = read_elements(s, &fields[0], &ret->value, err);
+        break;
+    default:
+        rc = value_parse(fields[0].text, fields[0].len, type_of(shape), &ret->value, err);
+        break;
+    }
+    return rc ? rc : value_check(&ret->value, err);
+}
+
+/* Fields behind the key that belong to it. */
+static size_t fields_of(enum shape shape)
+{
+    return shape == SHAPE_CONDITION ? 5 : shape == SHAPE_MESSAGE ? 2 : shape == SHAPE_SERIES ? 3 : 1;
+}
+
+static bool is_unavailable(const struct shdr_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(fields[i].text, "UNAVAILABLE") == 0)
+            return true;
+    return false;
+}
+
+/* The record of a key and its fields. MR_WOULD_BLOCK: none, told or counted. */
+static enum mr_rc take_value(struct shdr_source *s, const struct key *key, const struct shdr_field *fields, size_t n,
+                             struct replay_record *ret)
+{
+    struct err err = {{0}};
+    bool is_number = key->shape != SHAPE_TEXT && key->shape != SHAPE_CONDITION && key->shape != SHAPE_MESSAGE;
+    if (key->tag == NO_TAG)
+        return MR_WOULD_BLOCK;
+    *ret = (struct replay_record){.tag = key->tag, .source_us = s->line.time_us, .is_paced = true};
+    if (is_unavailable(fields, key->shape == SHAPE_CONDITION ? 1 : n)) {
+        ret->kind = REPLAY_STATUS;
+        ret->status = MR_STATUS_BAD_NO_COMMUNICATION;
+        return MR_OK;
+    }
+    if (is_number && fields[n - 1].len == 0) {
+        s->base.tally.empty++;
+        return MR_WOULD_BLOCK;
+    }
+    enum mr_rc rc = read_value(s, key->shape, fields, n, ret, &err);
+    if (rc == MR_OK || rc == MR_NO_MEMORY)
+        return rc;
+    replay_wrong(&s->base, "key '%s': %s", key->text, err.text);
+    return MR_WOULD_BLOCK;
+}
+
+/* The next key of the line with its fields. Results as take_value(). */
+static enum mr_rc take_item(struct shdr_source *s, struct replay_record *ret, struct err *err)
+{
+    const struct shdr_field *name = &s->line.fields[s->at++];
+    const char *text = without_device(s, name->text);
+    size_t left = s->line.n - s->at;
+    struct key *key = map_get(&s->keys, text, strlen(text));
+    if (*text == '\0' || left == 0) {
+        replay_wrong(&s->base, *text ? "key '%s' has no value" : "a value has no key%s", text);
+        s->at += left ? 1 : 0;
+        return MR_WOULD_BLOCK;
+    }
+    enum mr_rc rc = key ? MR_OK : make_key(s, text, &key, err);
+    if (rc)
+        return rc;
+    size_t want = fields_of(key->shape);
+    size_t n = want < left ? want : left;
+    const struct shdr_field *fields = &s->line.fields[s->at];
+    s->at += n;
+    if (n < want && key->shape != SHAPE_CONDITION) {
+        replay_wrong(&s->base, "key '%s' has %zu fields, not %zu", text, n, want);
+        return MR_WOULD_BLOCK;
+    }
+    return take_value(s, key, fields, n, ret);
+}
+
+/* -- assets -- */
+static void free_asset(struct asset *asset)
+{
+    if (asset) {
+        mem_free(asset->id);
+        mem_free(asset->type);
+    }
+    mem_free(asset);
+}
+
+static enum mr_rc make_asset(struct shdr_source *s, const char *id, const char *type, struct asset **ret,
+                             struct err *err)
+{
+    char topic[TOPIC_MAX_BYTES + 1] = "assets/", description[200];
+    replay_topic_level(id, topic + strlen(topic), sizeof topic - strlen(topic));
+    text_escape(description, sizeof description, type, strlen(type));
+    struct asset *asset = mem_alloc(sizeof *asset);
+    if (!asset)
+        return MR_NO_MEMORY;
+    *asset = (struct asset){.id = mem_strndup(id, strlen(id)), .type = mem_strndup(type, strlen(type))};
+    enum mr_rc rc = asset->id && asset->type ? MR_OK : MR_NO_MEMORY;
+    struct replay_tag tag = {.topic = topic, .description = description, .type = MR_BYTES};
+    if (!rc)
+        rc = replay_add_tag(&s->base, &tag, &asset->tag, err);
+    if (!rc)
+        rc = map_put(&s->assets, asset->id, strlen(asset->id), asset, NULL);
+    if (rc)
+        free_asset(asset);
+    else
+        *ret = asset;
+    return rc;
+}
+
+/* Gathers the lines up to the one that ends the asset. MR_INVALID: wrong, in words, and skipped. */
+static enum mr_rc gather(struct shdr_source *s, const char *end, struct err *err)
+{
+    char *line, mark[128];
+    size_t len, bytes = 0;
+    enum mr_rc rc;
+    snprintf(mark, sizeof mark, "%s", end); /* the line it stands in is given back by the next call */
+    buf_clear(&s->text);
+    while ((rc = lines_next(s->base.lines, &line, &len, err)) == MR_OK || rc == MR_TOO_BIG) {
+        if (!rc && strcmp(line, mark) == 0)
+            break;
+        bytes += rc ? ASSET_MAX_BYTES : len + 1;
+        if (bytes > ASSET_MAX_BYTES)
+            continue;
+        rc = s->text.len ? buf_append_u8(&s->text, '\n') : MR_OK;
+        if (!rc)
+            rc = buf_append(&s->text, line, len);
+        if (rc)
+            return rc;
+    }
+    if (rc && rc != MR_NOT_FOUND)
+        return rc;
+    if (rc)
+        err_set(err, "the asset is not ended by '%s'", mark);
+    else if (bytes > ASSET_MAX_BYTES)
+        err_set(err, "an asset has at most %d bytes", ASSET_MAX_BYTES);
+    else
+        return MR_OK;
+    return MR_INVALID;
+}
+
+static enum mr_rc asset_text(struct shdr_source *s, struct err *err)
+{
+    const char *end = shdr_end_of_asset(&s->line);
+    if (end)
+        return gather(s, end, err);
+    buf_clear(&s->text);
+    return buf_append(&s->text, s->line.fields[2].text, s->line.fields[2].len);
+}
+
+/* Which asset a line is about; made where it is new and may be. NULL with MR_OK: not known. */
+static enum mr_rc asset_of(struct shdr_source *s, struct asset **ret, struct err *err)
+{
+    const char *id = s->line.fields[0].text;
+    *ret = map_get(&s->assets, id, strlen(id));
+    if (*ret || s->line.kind != SHDR_ASSET)
+        return MR_OK;
+    return make_asset(s, id, s->line.fields[1].text, ret, err);
+}
+
+/* "@ASSET@" and "@REMOVE_ASSET@". Results as take_value(). */
+static enum mr_rc take_asset(struct shdr_source *s, struct replay_record *ret, struct err *err)
+{
+    struct asset *asset = NULL;
+    struct err why = {{0}};
+    bool is_removed = s->line.kind == SHDR_REMOVE_ASSET;
+    enum mr_rc rc = asset_of(s, &asset, &why);
+    if (!rc && !is_removed)
+        rc = asset_text(s, &why);
+    if (rc == MR_INVALID)
+        replay_wrong(&s->base, "%s", why.text);
+    else if (rc)
+        err_set(err, "%s", why.text);
+    if (rc)
+        return rc == MR_INVALID ? MR_WOULD_BLOCK : rc;
+    if (is_removed && (!asset || !asset->is_there)) {
+        s->base.tally.ignored++;
+        return MR_WOULD_BLOCK;
+    }
+    asset->is_there = !is_removed;
+    *ret = (struct replay_record){
+        .tag = asset->tag, .kind = is_removed ? REPLAY_CLEAR : REPLAY_VALUE, .source_us = s->line.time_us};
+    if (!is_removed)
+        ret->value = (struct mr_value){
+            .type = MR_BYTES, .len = (uint32_t)s->text.len, .as.ptr = s->text.len ? (const void *)s->text.data : ""};
+    return MR_OK;
+}
+
+/* One step of "@REMOVE_ALL_ASSETS@": the next asset of the type that is there. */
+static enum mr_rc take_clear(struct shdr_source *s, struct replay_record *ret)
+{
+    const char *type = s->line.n ? s->line.fields[0].text : "";
+    struct asset *asset;
+    while ((asset = map_next(&s->assets, &s->clear_next))) {
+        if (!asset->is_there || (*type && strcmp(type, asset->type) != 0))
+            continue;
+        asset->is_there = false;
+        *ret = (struct replay_record){.tag = asset->tag, .kind = REPLAY_CLEAR, .source_us = s->line.time_us};
+        return MR_OK;
+    }
+    s->is_clearing = false;
+    s->at = s->line.n;
+    return MR_WOULD_BLOCK;
+}
+
+/* -- lines -- */
+/* The next line. MR_WOULD_BLOCK: it holds nothing to take, or is wrong. */
+static enum mr_rc read_line(struct shdr_source *s, struct err *err)
+{
+    char *text;
+    size_t len;
+    struct err why;
+    s->at = s->line.n = 0;
+    enum mr_rc rc = lines_next(s->base.lines, &text, &len, err);
+    if (rc == MR_TOO_BIG) {
+        replay_wrong(&s->base, "the line is longer than %d bytes", LINES_MAX_BYTES);
+        return MR_WOULD_BLOCK;
+    }
+    if (rc)
+        return rc;
+    if (shdr_parse(text, len, &s->line, &why)) {
+        s->line.n = 0;
+        replay_wrong(&s->base, "%s", why.text);
+        return MR_WOULD_BLOCK;
+    }
+    s->base.tally.ignored += s->line.kind == SHDR_COMMAND;
+    if (s->line.kind == SHDR_UNKNOWN)
+        replay_wrong(&s->base, "this kind of line is not known");
+    return MR_OK;
+}
+
+static enum mr_rc step(struct shdr_source *s, struct replay_record *ret, struct err *err)
+{
+    if (s->is_clearing)
+        return take_clear(s, ret);
+    if (s->at < s->line.n && s->line.kind == SHDR_DATA)
+        return take_item(s, ret, err);
+    enum mr_rc rc = read_line(s, err);
+    if (rc)
+        return rc;
+    if (s->line.kind == SHDR_ASSET || s->line.kind == SHDR_REMOVE_ASSET)
+        return take_asset(s, ret, err);
+    s->is_clearing = s->line.kind == SHDR_REMOVE_ALL_ASSETS;
+    s->clear_next = 0;
+    return MR_WOULD_BLOCK;
+}
+
+static enum mr_rc shdr_next(struct replay_source *source, struct replay_record *ret, struct err *err)
+{
+    struct shdr_source *s = container_of(source, struct shdr_source, base);
+    enum mr_rc rc;
+    do {
+        rc = step(s, ret, err);
+    } while (rc == MR_WOULD_BLOCK);
+    return rc;
+}
+
+/* -- opening -- */
+static void shdr_free(struct replay_source *source)
+{
+    struct shdr_source *s = container_of(source, struct shdr_source, base);
+    uint32_t cursor = 0;
+    for (struct key *key; (key = map_next(&s->keys, &cursor));)
+        free_key(key);
+    cursor = 0;
+    for (struct asset *asset; (asset = map_next(&s->assets, &cursor));)
+        free_asset(asset);
+    map_fini(&s->keys);
+    map_fini(&s->assets);
+    buf_fini(&s->text);
+    mem_free(s->elements);
+    model_free(s->model);
+    replay_source_fini(&s->base);
+    mem_free(s);
+}
+
+static const struct replay_format shdr_format = {.next = shdr_next, .free = shdr_free};
+
+static enum mr_rc choose_device(struct shdr_source *s, const char *units, const char *device, struct err *err)
+{
+    enum mr_rc rc = model_find(s->model, device, &s->device, err);
+    if (rc)
+        err_wrap(err, "%s", units);
+    else if (!device && model_count(s->model) > 1)
+        report_note("%s has %zu devices; taken is the first, '%s' (--device says another)", units,
+                    model_count(s->model), model_name(s->model, s->device));
+    return rc;
+}
+
+enum mr_rc replay_shdr_open(const char *path, const char *units, const char *device, struct replay_source **ret,
+                            struct err *err)
+{
+    static const struct hash_key seed; /* the file is the user's own */
+    struct lines *lines = NULL;
+    struct shdr_source *s = mem_calloc(1, sizeof *s);
+    if (!s)
+        return MR_NO_MEMORY;
+    enum mr_rc rc = lines_open(path, &lines, err);
+    replay_source_init(&s->base, &shdr_format, lines);
+    map_init(&s->keys, REPLAY_TAGS_MAX, &seed);
+    map_init(&s->assets, REPLAY_TAGS_MAX, &seed);
+    buf_init(&s->text, ASSET_MAX_BYTES);
+    if (!rc)
+        rc = model_load(units, &s->model, err);
+    if (!rc)
+        rc = choose_device(s, units, device, err);
+    if (!rc) {
+        s->elements = mem_calloc(ELEMENTS_MAX, sizeof *s->elements);
+        rc = s->elements ? MR_OK : MR_NO_MEMORY;
+    }
+    if (rc)
+        shdr_free(&s->base);
+    else
+        *ret = &s->base;
+    return rc;
+}
