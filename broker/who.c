@@ -29,16 +29,16 @@ static void set_life(json_t *to, const char *name, const struct life *life)
     json_object_set_new(to, "why", json_string(life->alive || !life->reason ? "" : life->reason));
 }
 
-/* The machine's session with this broker, if it has one. */
+/* The machine's session with this broker, if it has one: only here its address and clock are known. */
 static void set_session(const struct who *w, json_t *machine, const char *identity)
 {
     struct port_stats port;
     uint32_t i = 1, max = hub_max_port(w->hub);
-    while (i <= max && !(hub_get_port(w->hub, i, &port) && strcmp(port.identity, identity) == 0))
+    while (i <= max &&
+           !(hub_get_port(w->hub, i, &port) && port.kind == PORT_AGENT && strcmp(port.identity, identity) == 0))
         i++;
     if (i > max)
         return;
-    json_object_set_new(machine, "broker", json_string(w->broker));
     json_object_set_new(machine, "address", json_string(port.address));
     json_object_set_new(machine, "clock",
                         json_pack("{s:s, s:I, s:I}", "state", clock_word(port.clock), "offset_us",
@@ -67,12 +67,53 @@ static json_t *machine_json(const struct who *w, const struct publisher *who, co
     char birth[17];
     json_t *machine = json_object();
     set_life(machine, who->identity, life);
+    const char *home = hub_home_of(w->hub, who->id);
+    if (*home)
+        json_object_set_new(machine, "broker", json_string(home));
     snprintf(birth, sizeof birth, "%016" PRIx64, life->birth);
     json_object_set_new(machine, "birth", json_string(birth));
     json_object_set_new(machine, "link", json_integer(life->link));
     set_session(w, machine, who->identity);
     json_object_set_new(machine, "parts", parts_json(w, who->id));
     return machine;
+}
+
+/* -- brokers --------------------------------------------------------------------------------------------------------- */
+static bool is_broker(const struct who *w, const char *identity)
+{
+    bool is = strcmp(identity, w->broker) == 0;
+    for (size_t i = 0; i < w->n_peers && !is; i++)
+        is = strcmp(identity, w->peers[i]) == 0;
+    return is;
+}
+
+static json_t *broker_json(const struct who *w, const char *name)
+{
+    static const struct life never = {.reason = "not reached yet"};
+    const struct life *life = NULL;
+    uint32_t publisher;
+    json_t *broker = json_object();
+    if (names_find_publisher(hub_names(w->hub), name, "", &publisher) == MR_OK)
+        life = presence_get(hub_presence(w->hub), publisher);
+    set_life(broker, name, life ? life : &never);
+    if (!life)
+        json_object_del(broker, "since");
+    return broker;
+}
+
+/* This one, with how many of its peers it reaches, then the peers as it sees them. */
+static json_t *brokers_json(const struct who *w)
+{
+    struct hub_stats stats;
+    json_t *brokers = json_array();
+    json_t *self = broker_json(w, w->broker);
+    hub_get_stats(w->hub, &stats);
+    json_object_set_new(self, "peers", json_integer(stats.peers));
+    json_object_set_new(self, "peers_up", json_integer(stats.peers_up));
+    json_array_append_new(brokers, self);
+    for (size_t i = 0; i < w->n_peers; i++)
+        json_array_append_new(brokers, broker_json(w, w->peers[i]));
+    return brokers;
 }
 
 /* -- the answer ------------------------------------------------------------------------------------------------------ */
@@ -106,7 +147,7 @@ static enum mr_rc append_machines(const struct who *w, struct buf *answer, uint3
             *cursor = 0;
             break;
         }
-        if (who->owner != who->id || strcmp(who->identity, w->broker) == 0)
+        if (who->owner != who->id || is_broker(w, who->identity))
             continue;
         size_t before = answer->len;
         json_t *machine = machine_json(w, who, life);
@@ -125,18 +166,30 @@ static enum mr_rc append_machines(const struct who *w, struct buf *answer, uint3
     return rc == MR_TOO_BIG && *comma ? MR_OK : rc; /* one machine alone that does not fit has no remedy here */
 }
 
+/* Up to the machines; the brokers stand on the first page. */
+static enum mr_rc append_head(const struct who *w, struct buf *answer, bool is_first)
+{
+    char text[256], now[TEXT_TIME_SIZE];
+    text_format_time(now, clock_real_us(w->clock));
+    int n = snprintf(text, sizeof text, "{\"broker\":\"%s\",\"now\":\"%s\",\"brokers\":", w->broker, now);
+    json_t *brokers = is_first ? brokers_json(w) : json_array();
+    enum mr_rc rc = buf_append(answer, text, (size_t)n);
+    if (!rc)
+        rc = append_json(answer, brokers);
+    json_decref(brokers);
+    return rc ? rc : buf_append(answer, ",\"machines\":[", strlen(",\"machines\":["));
+}
+
 static enum mr_rc answer_who(void *user, const char *topic, const void *data, size_t len, struct buf *answer)
 {
     const struct who *w = user;
-    char text[256], now[TEXT_TIME_SIZE];
+    char text[64];
     uint32_t cursor = asked_from(data, len);
     (void)topic;
-    text_format_time(now, clock_real_us(w->clock));
-    int n = snprintf(text, sizeof text, "{\"broker\":\"%s\",\"now\":\"%s\",\"machines\":[", w->broker, now);
-    enum mr_rc rc = buf_append(answer, text, (size_t)n);
+    enum mr_rc rc = append_head(w, answer, cursor == 0);
     if (!rc)
         rc = append_machines(w, answer, &cursor);
-    n = snprintf(text, sizeof text, "],\"next\":%" PRIu32 "}", cursor);
+    int n = snprintf(text, sizeof text, "],\"next\":%" PRIu32 "}", cursor);
     return rc ? rc : buf_append(answer, text, (size_t)n);
 }
 

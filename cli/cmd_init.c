@@ -52,25 +52,31 @@ static int init_site(const struct args *args)
 
 /* -- a plant -- */
 struct shown {
-    const char *dir, *name, *kind, *file, *path, *address;
+    const char *dir, *name, *kind, *file, *path, *address, *socket; /* file and socket: in dir; NULL: it has none */
 };
+
+static void json_file(struct json_line *line, const char *key, const char *dir, const char *file)
+{
+    char path[SETUP_FILE_SIZE];
+    snprintf(path, sizeof path, "%s/%s", dir, file ? file : "");
+    json_text(line, key, file ? path : NULL);
+}
 
 static void show_json(const struct shown *shown)
 {
-    char file[SETUP_FILE_SIZE];
     struct json_line line = json_begin(stdout);
-    snprintf(file, sizeof file, "%s/%s", shown->dir, shown->file);
     json_text(&line, "name", shown->name);
     json_text(&line, "kind", shown->kind);
     json_text(&line, "path", shown->path);
     json_text(&line, "address", shown->address);
-    json_text(&line, "file", file);
+    json_file(&line, "socket", shown->dir, shown->socket);
+    json_file(&line, "file", shown->dir, shown->file);
     json_end(&line);
 }
 
 static void list_json(const char *dir, const struct plant *plant)
 {
-    char file[SETUP_NAME_SIZE + 16];
+    char file[SETUP_NAME_SIZE + 16], socket[SETUP_NAME_SIZE + 16];
     struct shown shown = {.dir = dir, .kind = "broker", .file = file};
     for (size_t i = 0; i < plant->n_brokers; i++) {
         shown.name = plant->brokers[i].name;
@@ -85,6 +91,8 @@ static void list_json(const char *dir, const struct plant *plant)
         shown.name = who->name;
         shown.path = who->path;
         snprintf(file, sizeof file, i < plant->n_agents ? "%s/agent.yaml" : "contexts/%s.yaml", who->name);
+        snprintf(socket, sizeof socket, "%s/agent.sock", who->name);
+        shown.socket = i < plant->n_agents ? socket : NULL;
         show_json(&shown);
     }
     show_json(&(struct shown){.dir = dir, .name = "run", .kind = "script", .file = "run"});

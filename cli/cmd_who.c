@@ -1,4 +1,4 @@
-/* cmd_who.c - millrace who: machines and what runs on them, as the broker knows it ($sys/who). */
+/* cmd_who.c - millrace who: brokers, machines and what runs on them, as the broker asked knows it ($sys/who). */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -28,6 +28,18 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+/* 0 when it is none, or none that can be counted in nanoseconds. */
+static int64_t figure_of(const json_t *object, const char *key)
+{
+    int64_t n = json_integer_value(json_object_get(object, key));
+    return n > INT64_MAX / 1000 || n < -INT64_MAX / 1000 ? 0 : n;
+}
+
 /* -- showing -- */
 static void local_time(const char *rfc3339, char out[CELL_SIZE])
 {
@@ -41,69 +53,114 @@ static void local_time(const char *rfc3339, char out[CELL_SIZE])
         strftime(out, CELL_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* "synced, +12 µs ± 80 µs" */
 static void clock_words(const json_t *machine, char out[CELL_SIZE])
 {
-    char offset[TEXT_UNITS_SIZE];
+    char offset[TEXT_UNITS_SIZE], error[TEXT_UNITS_SIZE];
     const json_t *clock = json_object_get(machine, "clock");
-    int64_t us = json_integer_value(json_object_get(clock, "offset_us"));
-    if (us > INT64_MAX / 1000 || us < -INT64_MAX / 1000)
-        us = 0;
+    int64_t us = figure_of(clock, "offset_us");
     text_show_duration(offset, us * 1000);
-    snprintf(out, CELL_SIZE, clock ? "%s, %s%s off" : "-", text_of(clock, "state"), us >= 0 ? "+" : "", offset);
+    text_show_duration(error, figure_of(clock, "error_us") * 1000);
+    snprintf(out, CELL_SIZE, clock ? "%s, %s%s ± %s" : "-", text_of(clock, "state"), us >= 0 ? "+" : "", offset, error);
 }
 
-static void json_row(const json_t *machine, const json_t *part, const json_t *life)
+/* A line: a broker, a machine, or a part of it. */
+struct row {
+    const char *kind;
+    const json_t *machine; /* or broker */
+    const json_t *part;    /* NULL: none */
+    const json_t *life;    /* of the part if there is one, else of the machine */
+};
+
+/* Where a machine is at home; how many of its peers a broker reaches. */
+static void broker_words(const struct row *row, char out[CELL_SIZE])
+{
+    const json_t *peers = json_object_get(row->machine, "peers");
+    snprintf(out, CELL_SIZE, "%s", row->part ? "" : text_of(row->machine, "broker"));
+    if (json_integer_value(peers) > 0)
+        snprintf(out, CELL_SIZE, "%" PRId64 " of %" PRId64 " peers up", figure_of(row->machine, "peers_up"),
+                 figure_of(row->machine, "peers"));
+}
+
+static void json_figure(struct json_line *line, const char *key, const json_t *object, const char *from)
+{
+    struct mr_value value = mr_i64(figure_of(object, from));
+    if (object)
+        json_value(line, key, &value);
+    else
+        json_text(line, key, NULL);
+}
+
+static void json_row(const struct row *row)
 {
     struct json_line line = json_begin(stdout);
-    const json_t *clock = json_object_get(machine, "clock");
-    json_text(&line, "machine", text_of(machine, "name"));
-    json_text(&line, "part", part ? text_of(part, "name") : NULL);
-    json_text(&line, "kind", part ? text_of(part, "kind") : "machine");
-    json_bool(&line, "alive", json_is_true(json_object_get(life, "alive")));
-    json_text(&line, "since", text_of(life, "since"));
-    json_text(&line, "why", text_of(life, "why"));
-    json_text(&line, "clock", clock ? text_of(clock, "state") : NULL);
-    struct mr_value offset = mr_i64(json_integer_value(json_object_get(clock, "offset_us")));
-    json_value(&line, "clock_offset_us", &offset);
-    json_text(&line, "broker", *text_of(machine, "broker") ? text_of(machine, "broker") : NULL);
-    json_text(&line, "address", *text_of(machine, "address") ? text_of(machine, "address") : NULL);
+    const json_t *clock = json_object_get(row->machine, "clock");
+    bool has_peers = json_object_get(row->machine, "peers") != NULL;
+    json_text(&line, "machine", text_of(row->machine, "name"));
+    json_text(&line, "part", row->part ? text_of(row->part, "name") : NULL);
+    json_text(&line, "kind", row->kind);
+    json_bool(&line, "alive", json_is_true(json_object_get(row->life, "alive")));
+    json_text(&line, "since", or_null(text_of(row->life, "since")));
+    json_text(&line, "why", text_of(row->life, "why"));
+    json_text(&line, "clock", or_null(text_of(clock, "state")));
+    json_figure(&line, "clock_offset_us", clock, "offset_us");
+    json_figure(&line, "clock_error_us", clock, "error_us");
+    json_text(&line, "broker", or_null(text_of(row->machine, "broker")));
+    json_text(&line, "address", or_null(text_of(row->machine, "address")));
+    json_figure(&line, "peers", has_peers ? row->machine : NULL, "peers");
+    json_figure(&line, "peers_up", has_peers ? row->machine : NULL, "peers_up");
     json_end(&line);
 }
 
-static enum mr_rc table_row(struct table *table, const json_t *machine, const json_t *part, const json_t *life)
+static enum mr_rc table_row(struct table *table, const struct row *row)
 {
-    char name[CELL_SIZE], state[CELL_SIZE], since[CELL_SIZE], clock[CELL_SIZE] = "";
-    bool alive = json_is_true(json_object_get(life, "alive"));
-    const char *why = text_of(life, "why");
-    snprintf(name, sizeof name, "%s%s%s", text_of(machine, "name"), part ? "/" : "", part ? text_of(part, "name") : "");
+    char name[CELL_SIZE], state[CELL_SIZE], since[CELL_SIZE], clock[CELL_SIZE] = "", broker[CELL_SIZE];
+    bool alive = json_is_true(json_object_get(row->life, "alive"));
+    const char *why = text_of(row->life, "why");
+    snprintf(name, sizeof name, "%s%s%s", text_of(row->machine, "name"), row->part ? "/" : "",
+             row->part ? text_of(row->part, "name") : "");
     snprintf(state, sizeof state, "%s%s%s", alive ? "alive" : "gone", *why ? ": " : "", why);
-    local_time(text_of(life, "since"), since);
-    if (!part)
-        clock_words(machine, clock);
-    const char *cells[TABLE_COLUMNS] = {name, state, since, clock, part ? "" : text_of(machine, "broker")};
+    local_time(text_of(row->life, "since"), since);
+    if (strcmp(row->kind, "machine") == 0)
+        clock_words(row->machine, clock);
+    broker_words(row, broker);
+    const char *cells[TABLE_COLUMNS] = {name, row->kind, state, since, clock, broker};
     return table_add(table, alive ? COLOUR_NONE : COLOUR_YELLOW, cells);
 }
 
-static enum mr_rc show(struct who *who, const json_t *machine, const json_t *part)
+/* A broker that is gone is always shown. */
+static enum mr_rc show(struct who *who, const char *kind, const json_t *machine, const json_t *part)
 {
-    const json_t *life = part ? part : machine;
+    const struct row row = {.kind = kind, .machine = machine, .part = part, .life = part ? part : machine};
+    bool alive = json_is_true(json_object_get(row.life, "alive"));
+    if (!alive && !who->args->dead && strcmp(kind, "broker") != 0)
+        return MR_OK;
     if (!who->args->json)
-        return table_row(who->table, machine, part, life);
-    json_row(machine, part, life);
+        return table_row(who->table, &row);
+    json_row(&row);
     return MR_OK;
+}
+
+static enum mr_rc show_machine(struct who *who, const json_t *machine)
+{
+    const json_t *parts = json_object_get(machine, "parts");
+    enum mr_rc rc = show(who, "machine", machine, NULL);
+    for (size_t i = 0; i < json_array_size(parts) && !rc; i++) {
+        const json_t *part = json_array_get(parts, i);
+        rc = show(who, text_of(part, "kind"), machine, part);
+    }
+    return rc;
 }
 
 static enum mr_rc show_page(struct who *who)
 {
     enum mr_rc rc = MR_OK;
+    const json_t *brokers = json_object_get(who->page, "brokers");
     const json_t *machines = json_object_get(who->page, "machines");
-    for (size_t i = 0; i < json_array_size(machines) && !rc; i++) {
-        const json_t *machine = json_array_get(machines, i);
-        const json_t *parts = json_object_get(machine, "parts");
-        rc = show(who, machine, NULL);
-        for (size_t j = 0; j < json_array_size(parts) && !rc; j++)
-            rc = show(who, machine, json_array_get(parts, j));
-    }
+    for (size_t i = 0; i < json_array_size(brokers) && !rc; i++)
+        rc = show(who, "broker", json_array_get(brokers, i), NULL);
+    for (size_t i = 0; i < json_array_size(machines) && !rc; i++)
+        rc = show_machine(who, json_array_get(machines, i));
     return rc;
 }
 
@@ -175,10 +232,10 @@ static int run(struct who *who)
 
 int cmd_who(const struct args *args)
 {
-    static const char *const titles[] = {"MACHINE / APP", "STATE", "SINCE", "CLOCK", "BROKER"};
+    static const char *const titles[] = {"NAME", "KIND", "STATE", "SINCE", "CLOCK", "BROKER"};
     struct who who = {.args = args};
     int code;
-    enum mr_rc rc = table_new(titles, 5, &who.table);
+    enum mr_rc rc = table_new(titles, 6, &who.table);
     if (rc)
         return report_failure("", rc, "%s", rc_text(rc));
     if (client_open(args, &who.client, &code) == MR_OK)

@@ -172,10 +172,21 @@ def requests():
 def who_is_there():
     with Bus() as bus:
         said = bus.cli("who")[0]
-        check(said.startswith("MACHINE / APP") and "here/millrace-dev" in said and " mr1" in said, said)
+        check(said.split()[:2] == ["NAME", "KIND"] and "here/millrace-dev" in said and " mr1" in said, said)
         rows = [json.loads(line) for line in bus.cli("who", "--json")[0].splitlines()]
         here = next(row for row in rows if row["machine"] == "here" and row["part"] is None)
-        check(here["alive"] is True and here["broker"] == "mr1", here)
+        check(here["alive"] is True and here["broker"] == "mr1" and here["clock_error_us"] > 0, here)
+        broker = next(row for row in rows if row["kind"] == "broker")
+        check(broker["machine"] == "mr1" and broker["alive"] is True and broker["peers"] == 0, broker)
+        sub = bus.start(*bus.way, "sub", "#").wait_for("demo/here")
+        while not any(row["part"] == "millrace-sub" for row in map(json.loads, bus.cli("who", "--json")[0].splitlines())):
+            pass
+        sub.end(signal.SIGINT)
+        while "millrace-sub" in bus.cli("who")[0]:
+            pass
+        dead = [json.loads(line) for line in bus.cli("who", "--dead", "--json")[0].splitlines()]
+        dead = next(row for row in dead if row["part"] == "millrace-sub")
+        check(dead["alive"] is False and dead["why"] and dead["since"], dead)
 
 
 def refusals_say_why_and_where():

@@ -14,6 +14,9 @@
 
 enum { ROUNDS = 50, WHO = 1, INBOX = 2, HERE = 1, APP = 2, DEVICE = 3, CALL = 7 };
 
+static const char *const peers[] = {"mr2", "mr3"};
+enum { N_PEERS = sizeof peers / sizeof *peers };
+
 /* A broker's hub, and the session of the agent "here" with it. */
 struct world {
     struct rights *rights;
@@ -142,6 +145,8 @@ static int setup(void **state)
                                   .identity = "mr1",
                                   .path = "$broker/mr1",
                                   .birth = 5,
+                                  .peers = peers,
+                                  .n_peers = N_PEERS,
                                   .max_ports = 4,
                                   .max_filters = 100,
                                   .max_filters_per_port = 100,
@@ -154,7 +159,7 @@ static int setup(void **state)
                                   .events = &hub_events,
                                   .user = w};
     assert_int_equal(hub_new(&w->hub, &conf, &err), MR_OK);
-    w->who = (struct who){.hub = w->hub, .broker = "mr1", .clock = clock_system()};
+    w->who = (struct who){.hub = w->hub, .broker = "mr1", .peers = peers, .n_peers = N_PEERS, .clock = clock_system()};
     assert_int_equal(who_serve(&w->who), MR_OK);
     say_hello(w);
     announce(w);
@@ -221,6 +226,27 @@ static void who_tells_machines_with_their_session_and_parts(void **state)
     assert_string_equal(text_of(json_array_get(parts, 1), "why"), "no answer");
 }
 
+static void who_tells_the_brokers_and_which_peers_are_reached(void **state)
+{
+    const json_t *brokers = json_object_get(ask(*state, ""), "brokers");
+    assert_int_equal(json_array_size(brokers), 3);
+    const json_t *self = json_array_get(brokers, 0), *peer = json_array_get(brokers, 2);
+    assert_string_equal(text_of(self, "name"), "mr1");
+    assert_true(json_is_true(json_object_get(self, "alive")));
+    assert_int_equal(json_integer_value(json_object_get(self, "peers")), 2);
+    assert_int_equal(json_integer_value(json_object_get(self, "peers_up")), 0);
+    assert_string_equal(text_of(peer, "name"), "mr3");
+    assert_true(json_is_false(json_object_get(peer, "alive")));
+    assert_string_equal(text_of(peer, "why"), "not reached yet");
+    assert_null(json_object_get(peer, "since"));
+    assert_null(json_object_get(peer, "peers"));
+}
+
+static void who_tells_the_brokers_on_its_first_page_only(void **state)
+{
+    assert_int_equal(json_array_size(json_object_get(ask(*state, "{\"from\": 1}"), "brokers")), 0);
+}
+
 static void who_goes_on_where_it_is_asked_to(void **state)
 {
     assert_int_equal(json_array_size(json_object_get(ask(*state, "{\"from\": 100}"), "machines")), 0);
@@ -247,6 +273,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_tells_machines_with_their_session_and_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_tells_the_brokers_and_which_peers_are_reached, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_tells_the_brokers_on_its_first_page_only, setup, teardown),
         cmocka_unit_test_setup_teardown(who_goes_on_where_it_is_asked_to, setup, teardown),
         cmocka_unit_test_setup_teardown(the_broker_has_values_of_its_own, setup, teardown),
     };
