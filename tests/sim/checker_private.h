@@ -42,7 +42,7 @@ struct seen_value {
     int machine;
     uint64_t birth, seq, hash;
     size_t losses; /* told before it was seen */
-    bool is_stale;
+    bool is_stale, is_cleared;
 };
 struct seen_values {
     struct seen_value *at;

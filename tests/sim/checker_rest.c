@@ -51,18 +51,36 @@ static bool follows(const struct history *h, int machine, uint32_t topic)
 
 static void broken(struct checker *c, const struct final_slot *s, const char *what, int where)
 {
-    checker_broken(c, RULE_CONVERGE, "at rest '%s' of m%d is %llx/%llu at m%d (0: broker), %s m%d",
+    checker_broken(c, RULE_CONVERGE, "at rest '%s' of m%d is %llx/%llu at m%d (0, -1, ...: brokers), %s m%d",
                    c->h->topics[s->topic], s->owner + 1, (unsigned long long)s->birth, (unsigned long long)s->seq,
                    s->place + 1, what, where + 1);
 }
 
-/* What the owner's agent holds, its broker holds; what the broker holds, every agent that follows it holds. */
+/* What the owner's agent holds, all brokers hold; what one of them holds, with its time of acceptance, all do. */
+static void check_at_brokers(struct checker *c, const struct final_slot *s)
+{
+    bool is_brokers = s->place <= HISTORY_BROKER;
+    for (int b = 0; b < c->h->n_brokers && (is_brokers || s->place == s->owner); b++) {
+        const struct final_slot *other = slot_at(c->h, history_broker(b), s);
+        if (!c->h->is_broker_up[b])
+            continue;
+        if (!is_same(s, other))
+            broken(c, s, "and not so at", history_broker(b));
+        else if (is_brokers && s->accept_us != other->accept_us)
+            broken(c, s, "and was accepted at another time at", history_broker(b));
+    }
+    if (is_brokers && !s->is_cleared && s->is_fresh != writer_lives(c, s))
+        checker_broken(c, RULE_STALE, "at rest mr%d takes '%s' of m%d, %llx/%llu, for %s", history_broker(s->place) + 1,
+                       c->h->topics[s->topic], s->owner + 1, (unsigned long long)s->birth, (unsigned long long)s->seq,
+                       s->is_fresh ? "fresh" : "stale");
+}
+
+/* What brokers hold, every agent that follows it holds. */
 static void check_slot(struct checker *c, const struct final_slot *s)
 {
     const struct history *h = c->h;
-    if (s->place == s->owner && !is_same(s, slot_at(h, HISTORY_BROKER, s)))
-        broken(c, s, "and not so at", HISTORY_BROKER);
-    for (int m = 0; s->place == HISTORY_BROKER && m < h->n_machines; m++) {
+    check_at_brokers(c, s);
+    for (int m = 0; s->place <= HISTORY_BROKER && m < h->n_machines; m++) {
         bool must_hold = m == s->owner ? is_current(h, m, s->birth) : follows(h, m, s->topic) && !s->is_cleared;
         const struct final_slot *other = slot_at(h, m, s);
         if (must_hold ? !is_same(s, other) : other && m != s->owner && !is_same(s, other))
@@ -103,15 +121,23 @@ static void check_view(struct checker *c, const struct subscription *sub, struct
     }
 }
 
-static void check_life(struct checker *c, int machine, int program, uint64_t birth)
+static bool shows_alive(const struct history *h, int broker, const struct final_life *life)
 {
-    for (size_t i = 0; i < c->h->n_presence; i++) {
-        const struct final_presence *p = &c->h->presence[i];
-        if (p->machine == machine && p->program == program && p->birth == birth && p->is_alive)
-            return;
+    for (size_t i = 0; i < h->n_presence; i++) {
+        const struct final_presence *p = &h->presence[i];
+        if (p->place == history_broker(broker) && p->machine == life->machine && p->program == life->program &&
+            p->birth == life->birth && p->is_alive)
+            return true;
     }
-    checker_broken(c, RULE_PRESENCE, "at rest the broker does not show m%d/a%d alive in %llx", machine + 1, program + 1,
-                   (unsigned long long)birth);
+    return false;
+}
+
+static void check_life(struct checker *c, const struct final_life *life)
+{
+    for (int b = 0; b < c->h->n_brokers; b++)
+        if (c->h->is_broker_up[b] && !shows_alive(c->h, b, life))
+            checker_broken(c, RULE_PRESENCE, "at rest mr%d does not show m%d/a%d alive in %llx", b + 1,
+                           life->machine + 1, life->program + 1, (unsigned long long)life->birth);
 }
 
 static bool has_life(const struct history *h, int machine, int program)
@@ -122,12 +148,13 @@ static bool has_life(const struct history *h, int machine, int program)
     return false;
 }
 
-/* The death of a machine is that of all on it: they may still be listed. */
+/* The death of a machine, or another birth of it, is the death of all on it: they may still be listed. */
 static void check_death(struct checker *c, const struct final_presence *p)
 {
-    bool may_be_listed = p->program != HISTORY_ANY && !has_life(c->h, p->machine, HISTORY_ANY);
+    bool may_be_listed = p->program != HISTORY_ANY && !is_current(c->h, p->machine, p->birth);
     if (p->is_alive && !may_be_listed && !has_life(c->h, p->machine, p->program))
-        checker_broken(c, RULE_PRESENCE, "at rest the broker shows m%d/a%d alive", p->machine + 1, p->program + 1);
+        checker_broken(c, RULE_PRESENCE, "at rest mr%d shows m%d/a%d alive", history_broker(p->place) + 1,
+                       p->machine + 1, p->program + 1);
 }
 
 void checker_check_rest(struct checker *c)
@@ -145,7 +172,7 @@ void checker_check_rest(struct checker *c)
         free(seen.at);
     }
     for (size_t i = 0; i < h->n_lives; i++)
-        check_life(c, h->lives[i].machine, h->lives[i].program, h->lives[i].birth);
+        check_life(c, &h->lives[i]);
     for (size_t i = 0; i < h->n_presence; i++)
         check_death(c, &h->presence[i]);
 }

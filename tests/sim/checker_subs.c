@@ -28,12 +28,20 @@ struct walker {
         struct told_lost lost;
     } of[CHECKER_MACHINES];
     bool in_own_span, in_span; /* a loss of everybody's opened it: anything may be missing until the next */
+    struct {
+        bool any;                      /* one was told since the last calm, */
+        int64_t at_ns;                 /* last then */
+        const struct accepted *awaits; /* missing, and the loss that closes the span is still to come */
+        int machine;                   /* of awaits */
+    } spans; /* with several brokers: they overlap, and who reads does not see which one a loss closes */
     bool is_calm, is_in_force;
     int64_t in_force_ns;
     size_t losses; /* told so far */
     struct seen_values *seen;
     struct expected *expected;
     size_t n_expected, cap_expected;
+    const struct accepted **removed; /* by another machine; shown to be so, perhaps ahead of the record itself */
+    size_t n_removed, cap_removed;
 };
 
 struct seen_value *checker_seen(struct seen_values *seen, uint32_t topic, int machine)
@@ -52,14 +60,23 @@ static void broken(struct walker *w, enum rule rule, const struct item *item, co
                    (unsigned long long)item->seq, item->kind == ITEM_DATA ? h->topics[item->topic] : "", what);
 }
 
-static bool is_due(const struct walker *w, const struct accepted *a)
+static bool is_removed(const struct walker *w, const struct accepted *a)
 {
-    return w->matches[a->topic] && !a->is_anew && (w->sub->with_backfill || !(a->flags & MR_BACKFILL));
+    for (size_t i = 0; i < w->n_removed; i++)
+        if (w->removed[i] == a)
+            return true;
+    return false;
 }
 
-/* Records the subscription should have had, of positions from..to-1, and the first of them. */
+static bool is_due(const struct walker *w, const struct accepted *a)
+{
+    return w->matches[a->topic] && !a->is_anew && (w->sub->with_backfill || !(a->flags & MR_BACKFILL)) &&
+           !is_removed(w, a);
+}
+
+/* Records the subscription should have had, of positions from..to-1, and the first and last of them. */
 static uint64_t count_missing(const struct walker *w, int machine, size_t from, size_t to,
-                              const struct accepted **ret_first)
+                              const struct accepted **ret_first, const struct accepted **ret_last)
 {
     uint64_t n = 0;
     for (size_t i = to; i-- > from;) {
@@ -67,7 +84,8 @@ static uint64_t count_missing(const struct walker *w, int machine, size_t from, 
         if (!is_due(w, a))
             continue;
         *ret_first = a;
-        n++;
+        if (n++ == 0)
+            *ret_last = a;
     }
     return n;
 }
@@ -85,24 +103,54 @@ static void broken_by(struct walker *w, enum rule rule, const struct item *item,
         (double)first->at_ns / (double)SIM_S, rule == RULE_UNTOLD ? "nothing" : "less");
 }
 
+/* Between two losses of everybody's anything may be missing. `last` is: the second one is perhaps still to come. */
+static bool is_in_span(struct walker *w, int machine, const struct accepted *last)
+{
+    if (w->in_own_span || w->c->h->n_brokers == 1)
+        return w->in_own_span || w->in_span;
+    if (w->spans.any && last->at_ns > w->spans.at_ns) {
+        w->spans.awaits = last;
+        w->spans.machine = machine;
+    }
+    return w->spans.any;
+}
+
 /* All of machine before position `to` must have been given or told. */
 static void cover(struct walker *w, int machine, size_t to, const struct item *item)
 {
-    const struct accepted *first = NULL;
-    uint64_t missing = w->of[machine].is_known ? count_missing(w, machine, w->of[machine].covered, to, &first) : 0;
+    const struct accepted *first = NULL, *last = NULL;
+    uint64_t missing =
+        w->of[machine].is_known ? count_missing(w, machine, w->of[machine].covered, to, &first, &last) : 0;
     const struct told_lost *lost = &w->of[machine].lost;
-    if (missing && !w->in_span && !w->in_own_span) {
-        if (!lost->any)
-            broken_by(w, RULE_UNTOLD, item, machine, missing, first);
-        else if (!lost->is_unknown && lost->count < missing)
-            broken_by(w, RULE_COUNT, item, machine, missing, first);
-    }
+    bool is_told = lost->any && (lost->is_unknown || lost->count >= missing);
+    if (missing && !is_told && !is_in_span(w, machine, last))
+        broken_by(w, lost->any ? RULE_COUNT : RULE_UNTOLD, item, machine, missing, first);
     if (to > w->of[machine].covered)
         w->of[machine].covered = to;
     w->of[machine].lost = (struct told_lost){.any = false};
 }
 
 /* -- data -- */
+/* A CLEAR of one machine is, to the others' values, a tombstone of the version that it met. */
+static bool is_cleared_by_another(const struct walker *w, const struct item *item, int64_t until_ns)
+{
+    for (int m = 0; m < w->c->h->n_machines; m++) {
+        const struct machine_history *history = &w->c->h->machines[m];
+        for (size_t i = 0; m != item->machine && i < history->n && history->accepted[i].at_ns <= until_ns; i++)
+            if (history->accepted[i].topic == item->topic && history->accepted[i].flags & MR_CLEAR)
+                return true;
+    }
+    return false;
+}
+
+static bool has_its_bytes(const struct walker *w, const struct item *item, const struct accepted *a)
+{
+    const uint32_t tombstone = MR_CLEAR | MR_FROM_SNAPSHOT;
+    if ((item->flags & tombstone) == tombstone && !(a->flags & MR_CLEAR))
+        return !item->hash && is_cleared_by_another(w, item, item->at_ns);
+    return a->number == item->number && a->hash == item->hash;
+}
+
 static const struct accepted *identify(struct walker *w, const struct item *item)
 {
     const struct accepted *a = checker_find(w->c, item->machine, item->birth, item->seq);
@@ -110,7 +158,7 @@ static const struct accepted *identify(struct walker *w, const struct item *item
         broken(w, RULE_PHANTOM, item, "no agent took such a record");
         return NULL;
     }
-    if (a->number != item->number || a->hash != item->hash) {
+    if (!has_its_bytes(w, item, a)) {
         broken(w, RULE_PHANTOM, item, "the bytes are not those that were published");
         return NULL;
     }
@@ -139,7 +187,7 @@ static void see_live(struct walker *w, const struct item *item, size_t position)
 static void see_value(struct walker *w, const struct item *item)
 {
     struct seen_value *v = checker_seen(w->seen, item->topic, item->machine);
-    bool is_stale = item->flags & MR_STALE;
+    bool is_stale = item->flags & MR_STALE, is_cleared = item->flags & MR_CLEAR;
     if (!v) {
         w->seen->at = sim_grow(w->seen->at, w->seen->n, &w->seen->cap, sizeof *w->seen->at);
         v = &w->seen->at[w->seen->n++];
@@ -147,12 +195,20 @@ static void see_value(struct walker *w, const struct item *item)
     }
     int order = checker_compare(item->birth, item->seq, v->birth, v->seq);
     /* What may be lost may have been that it turned stale, or fresh. */
-    bool is_change = item->flags & MR_FROM_SNAPSHOT && (is_stale != v->is_stale || w->losses != v->losses);
-    if (order < 0)
+    bool is_change = item->flags & MR_FROM_SNAPSHOT &&
+                     (is_stale != v->is_stale || w->losses != v->losses || (is_cleared && !v->is_cleared));
+    if (order < 0 || (order == 0 && v->is_cleared && !is_cleared))
         broken(w, RULE_BACKWARDS, item, "a later value was given before");
     else if (order == 0 && !is_change)
         broken(w, RULE_BACKWARDS, item, "this value was given before");
-    *v = (struct seen_value){item->topic, item->machine, item->birth, item->seq, item->hash, w->losses, is_stale};
+    *v = (struct seen_value){item->topic, item->machine, item->birth, item->seq,
+                             item->hash,  w->losses,     is_stale,    is_cleared};
+}
+
+static void note_removed(struct walker *w, const struct accepted *a)
+{
+    w->removed = sim_grow(w->removed, w->n_removed, &w->cap_removed, sizeof *w->removed);
+    w->removed[w->n_removed++] = a;
 }
 
 static void see_data(struct walker *w, const struct item *item)
@@ -160,6 +216,8 @@ static void see_data(struct walker *w, const struct item *item)
     const struct accepted *a = identify(w, item);
     if (!a)
         return;
+    if (item->flags & MR_CLEAR && !(a->flags & MR_CLEAR))
+        note_removed(w, a);
     if (!(item->flags & MR_FROM_SNAPSHOT))
         see_live(w, item, (size_t)(a - w->c->h->machines[item->machine].accepted));
     if (item->flags & (MR_KEEP | MR_CLEAR | MR_FROM_SNAPSHOT) && !(item->flags & MR_BACKFILL))
@@ -183,8 +241,12 @@ static void see_loss(struct walker *w, const struct item *item)
     for (int m = 0; m < w->c->h->n_machines; m++)
         if (item->machine == HISTORY_ANY || item->machine == m)
             lose(w, m, item->count);
-    if (item->kind == ITEM_LOSS && item->machine == HISTORY_ANY && item->cause == MR_LINK)
+    if (item->kind == ITEM_LOSS && item->machine == HISTORY_ANY && item->cause == MR_LINK) {
         w->in_span = !w->in_span;
+        w->spans.any = true;
+        w->spans.at_ns = item->at_ns;
+        w->spans.awaits = NULL;
+    }
     if (item->kind == ITEM_SPAN_OPENS)
         w->in_span = false; /* the larger one covers it */
     if (item->kind != ITEM_LOSS)
@@ -218,6 +280,9 @@ static void begin_to_know(struct walker *w, int machine, int64_t at_ns)
 /* Removed after that version: a snapshot then has nothing to show. */
 static bool was_cleared(const struct walker *w, const struct expected *e, int64_t until_ns)
 {
+    const struct item like = {.machine = e->machine, .topic = e->topic};
+    if (is_cleared_by_another(w, &like, until_ns))
+        return true;
     const struct machine_history *m = &w->c->h->machines[e->machine];
     for (size_t i = m->n; i-- > 0;) {
         const struct accepted *a = &m->accepted[i];
@@ -251,7 +316,9 @@ static void see_snapshot_end(struct walker *w, const struct item *item)
 
 static void see_calm(struct walker *w, const struct item *item)
 {
-    w->in_span = w->in_own_span = false;
+    if (w->spans.awaits)
+        broken_by(w, RULE_UNTOLD, item, w->spans.machine, 1, w->spans.awaits);
+    w->in_span = w->in_own_span = w->spans.any = false;
     w->is_calm = true;
     if (!w->is_in_force || w->in_force_ns > item->upto_ns)
         return;
@@ -302,4 +369,5 @@ void checker_check_sub(struct checker *c, const struct subscription *sub, struct
         see(&w, &sub->items[w.at]);
     free(w.matches);
     free(w.expected);
+    free(w.removed);
 }

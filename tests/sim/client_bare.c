@@ -15,7 +15,7 @@ struct seen_slot {
     uint32_t topic;
     int machine;
     uint64_t birth, seq;
-    bool is_stale;
+    bool is_stale, is_cleared;
 };
 
 struct bare_sub {
@@ -258,16 +258,19 @@ static struct seen_slot *slot_of(struct bare_sub *s, uint32_t topic, int machine
     return &s->slots[s->n++];
 }
 
-/* A record of a snapshot is news when it is of a higher version, or when the same became stale or fresh. */
+/* A record of a snapshot is news when it is of a higher version, or when the same became stale or fresh, or was removed by
+ * another. */
 static bool is_news(struct seen_slot *slot, const struct told *told)
 {
     bool is_above = told->birth != slot->birth ? told->birth > slot->birth : told->seq > slot->seq;
     bool is_same = told->birth == slot->birth && told->seq == slot->seq;
-    bool is_stale = told->flags & MR_STALE;
-    if (!is_above && !(is_same && is_stale != slot->is_stale) && told->flags & MR_FROM_SNAPSHOT)
+    bool is_stale = told->flags & MR_STALE, is_cleared = told->flags & MR_CLEAR;
+    bool is_change = is_same && (is_cleared ? !slot->is_cleared : !slot->is_cleared && is_stale != slot->is_stale);
+    bool is_removed = is_same && slot->is_cleared; /* its removal came on another way, and earlier */
+    if (!is_above && !is_change && (is_removed || told->flags & MR_FROM_SNAPSHOT))
         return false;
     if (is_above || is_same)
-        *slot = (struct seen_slot){slot->topic, slot->machine, told->birth, told->seq, is_stale};
+        *slot = (struct seen_slot){slot->topic, slot->machine, told->birth, told->seq, is_stale, is_cleared};
     return true;
 }
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void history_init(struct history *h, int n_machines)
+void history_init(struct history *h, int n_machines, int n_brokers)
 {
-    *h = (struct history){.n_machines = n_machines};
+    *h = (struct history){.n_machines = n_machines, .n_brokers = n_brokers};
 }
 
 void history_fini(struct history *h)

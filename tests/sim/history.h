@@ -8,7 +8,13 @@
 
 #include "sim.h"
 
-enum { HISTORY_ANY = -1, HISTORY_BROKER = -1 };
+enum { HISTORY_ANY = -1, HISTORY_BROKER = -1, HISTORY_BROKERS = 5 };
+
+/* Brokers are the places below zero. */
+static inline int history_broker(int nth)
+{
+    return HISTORY_BROKER - nth;
+}
 
 /* A program handed a record to the bus. */
 struct published {
@@ -75,10 +81,11 @@ struct asked {
 
 /* A last value as a station holds it when all has come to rest. */
 struct final_slot {
-    int place, owner; /* place: machine of the agent, or HISTORY_BROKER */
+    int place, owner; /* place: machine of the agent, or history_broker() */
     uint32_t topic;
     uint64_t birth, seq, hash;
-    bool is_cleared;
+    int64_t accept_us;         /* by its home broker; of brokers only */
+    bool is_cleared, is_fresh; /* fresh: brokers only */
 };
 
 /* A machine that is up at the end (program HISTORY_ANY), or a program on it that has a session. */
@@ -88,8 +95,9 @@ struct final_life {
     uint32_t session;
 };
 
-/* A publisher as the broker sees it at the end. */
+/* A publisher as a broker sees it at the end. */
 struct final_presence {
+    int place;            /* history_broker() */
     int machine, program; /* program HISTORY_ANY: the machine itself */
     uint64_t birth;
     bool is_alive;
@@ -104,7 +112,8 @@ struct history {
         struct accepted *accepted;
         size_t n, cap;
     } machines[8];
-    int n_machines;
+    int n_machines, n_brokers;
+    bool is_broker_up[HISTORY_BROKERS]; /* at the end */
     struct subscription **subs;
     size_t n_subs, cap_subs;
     struct asked *asked;
@@ -118,7 +127,7 @@ struct history {
     char problem[256]; /* the first thing seen to be wrong while it ran; "" = none */
 };
 
-void history_init(struct history *h, int n_machines);
+void history_init(struct history *h, int n_machines, int n_brokers);
 void history_fini(struct history *h);
 uint32_t history_topic(struct history *h, const char *text); /* finds or adds */
 struct published *history_publish(struct history *h);

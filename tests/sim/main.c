@@ -17,7 +17,7 @@ struct plan {
     struct world_options options;
     uint64_t n_seeds, from;
     long jobs;
-    bool is_quiet;
+    bool goes_on; /* after a seed that failed */
 };
 
 struct outcome {
@@ -26,6 +26,14 @@ struct outcome {
     double seconds;
     unsigned faults;
     size_t accepted, items;
+    struct mesh_count mesh;
+    int64_t agreed_after_ns; /* of runs with several brokers; -1: of others */
+};
+
+/* What a worker writes for whoever reads it: where it is, and how long brokers took to agree. */
+struct shared {
+    uint64_t current[JOBS_MOST];
+    int32_t agreed_after_ms[]; /* by seed, -1: says nothing */
 };
 
 static const char usage[] =
@@ -33,8 +41,9 @@ static const char usage[] =
     "       mrsim --seeds N [--from S] [--jobs J]   N runs from seed S (1) on, J at a time (all processors)\n"
     "       mrsim --selftest                    does the checker find what is wrong in a history?\n"
     "       mrsim --same N                      N seeds, each run twice: are the traces equal?\n"
-    "options: --agents N, --programs N (else as the seed says), --no-faults,\n"
-    "         --bare, --sdk (programs that speak the protocol themselves, or on libmillrace; else some of both)\n";
+    "options: --brokers N, --agents N, --programs N (else as the seed says), --no-faults,\n"
+    "         --bare, --sdk (programs that speak the protocol themselves, or on libmillrace; else some of both),\n"
+    "         --keep-going (all seeds that fail, not the first of each job)\n";
 
 static void count(const struct history *h, struct outcome *o)
 {
@@ -57,6 +66,13 @@ static void run_one(const struct world_options *options, struct outcome *ret)
     ret->seconds = (double)w->sim.now_ns / (double)SIM_S;
     ret->faults = w->n_faults;
     count(&w->history, ret);
+    for (int i = 0; i < w->n_brokers; i++) {
+        ret->mesh.bytes += w->brokers[i].mesh.bytes;
+        ret->mesh.batch_bytes += w->brokers[i].mesh.batch_bytes;
+        ret->mesh.kept += w->brokers[i].mesh.kept;
+        ret->mesh.others += w->brokers[i].mesh.others;
+    }
+    ret->agreed_after_ns = w->n_brokers > 1 && w->n_faults ? w->agreed_after_ns : -1;
     world_fini(w);
     free(w);
     if (ret->verdict.rule == RULE_NONE && mem_outstanding() != before) {
@@ -85,27 +101,41 @@ static int run_single(const struct plan *plan)
     return 1;
 }
 
-/* The seeds of one worker: from + nth, from + nth + jobs, … Ends at the first failure. *ret_current is shared. */
-static int work(const struct plan *plan, uint64_t nth, uint64_t *ret_current, FILE *report)
+/* What the runs of a worker add up to. */
+struct sum {
+    double seconds;
+    uint64_t steps, kept, others, batch_bytes, bytes;
+};
+
+static void add(struct sum *sum, const struct outcome *o)
 {
-    double seconds = 0;
-    uint64_t steps = 0;
-    for (uint64_t i = nth; i < plan->n_seeds; i += (uint64_t)plan->jobs) {
+    sum->seconds += o->seconds;
+    sum->steps += o->steps;
+    sum->kept += o->mesh.kept;
+    sum->others += o->mesh.others;
+    sum->batch_bytes += o->mesh.batch_bytes;
+    sum->bytes += o->mesh.bytes;
+}
+
+/* The seeds of one worker: from + nth, from + nth + jobs, … Ends at the first failure, or goes on where all are wanted. */
+static int work(const struct plan *plan, uint64_t nth, struct shared *shared, int report)
+{
+    struct sum sum = {.seconds = 0};
+    int failed = 0;
+    for (uint64_t i = nth; i < plan->n_seeds && (!failed || plan->goes_on); i += (uint64_t)plan->jobs) {
         struct world_options options = plan->options;
         struct outcome o;
-        options.seed = *ret_current = plan->from + i;
+        options.seed = shared->current[nth] = plan->from + i;
         run_one(&options, &o);
-        seconds += o.seconds;
-        steps += o.steps;
+        add(&sum, &o);
+        shared->agreed_after_ms[i] = o.agreed_after_ns < 0 ? -1 : (int32_t)(o.agreed_after_ns / SIM_MS);
         if (o.verdict.rule == RULE_NONE)
             continue;
         print_failure(options.seed, &o.verdict);
         fflush(stdout);
-        return 1;
+        failed = 1;
     }
-    fprintf(report, "%.0f %llu\n", seconds, (unsigned long long)steps);
-    fclose(report);
-    return 0;
+    return write(report, &sum, sizeof sum) == sizeof sum ? failed : 1;
 }
 
 /* One worker per job; says which seed a worker died of. Returns whether any failed. */
@@ -122,43 +152,69 @@ static int wait_for_all(const pid_t *workers, const uint64_t *current, long n)
     return failed;
 }
 
-static void print_sum(const struct plan *plan, FILE *reports)
+static int by_time(const void *a, const void *b)
 {
-    double seconds = 0, part;
-    unsigned long long steps = 0, part_steps;
-    while (fscanf(reports, "%lf %llu", &part, &part_steps) == 2) {
-        seconds += part;
-        steps += part_steps;
+    return (*(const int32_t *)a > *(const int32_t *)b) - (*(const int32_t *)a < *(const int32_t *)b);
+}
+
+/* Takes the order of times. */
+static void print_mesh(const struct sum *sum, int32_t *times, uint64_t n)
+{
+    qsort(times, n, sizeof *times, by_time);
+    while (n > 0 && *times < 0) {
+        times++;
+        n--;
+    }
+    if (n == 0)
+        return;
+    printf("  brokers agree after the last heal: median %d ms, p99 %d ms, at most %d ms (%llu runs)\n", times[n / 2],
+           times[n * 99 / 100], times[n - 1], (unsigned long long)n);
+    uint64_t records = sum->kept + sum->others;
+    printf("  mesh: %llu kept records to a peer each, %llu others, %.1f bytes per record, %.1f with all that is not "
+           "records\n",
+           (unsigned long long)sum->kept, (unsigned long long)sum->others,
+           (double)sum->batch_bytes / (double)(records ? records : 1),
+           (double)sum->bytes / (double)(records ? records : 1));
+}
+
+static void print_sum(const struct plan *plan, int reports, struct shared *shared)
+{
+    struct sum all = {.seconds = 0}, one;
+    while (read(reports, &one, sizeof one) == sizeof one) {
+        all.seconds += one.seconds;
+        all.steps += one.steps;
+        all.kept += one.kept;
+        all.others += one.others;
+        all.batch_bytes += one.batch_bytes;
+        all.bytes += one.bytes;
     }
     printf("%llu seeds from %llu, all promises kept: %.0f s simulated, %llu events\n",
-           (unsigned long long)plan->n_seeds, (unsigned long long)plan->from, seconds, steps);
+           (unsigned long long)plan->n_seeds, (unsigned long long)plan->from, all.seconds,
+           (unsigned long long)all.steps);
+    print_mesh(&all, shared->agreed_after_ms, plan->n_seeds);
 }
 
 static int run_many(const struct plan *plan)
 {
     int fds[2];
     pid_t workers[JOBS_MOST];
-    size_t size = JOBS_MOST * sizeof(uint64_t);
-    uint64_t *current = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (current == MAP_FAILED || pipe(fds))
+    size_t size = sizeof(struct shared) + plan->n_seeds * sizeof(int32_t);
+    struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || pipe(fds))
         return 2;
     for (long j = 0; j < plan->jobs; j++) {
         workers[j] = fork();
         if (workers[j] < 0)
             return 2;
-        if (workers[j] == 0) {
-            close(fds[0]);
-            _exit(work(plan, (uint64_t)j, &current[j], fdopen(fds[1], "w")));
-        }
+        if (workers[j] == 0)
+            _exit(work(plan, (uint64_t)j, shared, fds[1]));
     }
     close(fds[1]);
-    int failed = wait_for_all(workers, current, plan->jobs);
-    FILE *reports = fdopen(fds[0], "r");
-    if (reports && !failed)
-        print_sum(plan, reports);
-    if (reports)
-        fclose(reports);
-    munmap(current, size);
+    int failed = wait_for_all(workers, shared->current, plan->jobs);
+    if (!failed)
+        print_sum(plan, fds[0], shared);
+    close(fds[0]);
+    munmap(shared, size);
     return failed;
 }
 
@@ -202,12 +258,14 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
                                                  {"from", required_argument, NULL, 'f'},
                                                  {"jobs", required_argument, NULL, 'j'},
                                                  {"same", required_argument, NULL, '2'},
+                                                 {"brokers", required_argument, NULL, 'r'},
                                                  {"agents", required_argument, NULL, 'a'},
                                                  {"programs", required_argument, NULL, 'p'},
                                                  {"no-faults", no_argument, NULL, 'q'},
                                                  {"bare", no_argument, NULL, 'b'},
                                                  {"sdk", no_argument, NULL, 'l'},
                                                  {"trace", no_argument, NULL, 't'},
+                                                 {"keep-going", no_argument, NULL, 'k'},
                                                  {"selftest", no_argument, NULL, 'x'},
                                                  {NULL, 0, NULL, 0}};
     enum mode mode = MODE_NONE;
@@ -228,6 +286,9 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
         case 'j':
             plan->jobs = (long)number(optarg);
             break;
+        case 'r':
+            plan->options.n_brokers = (int)number(optarg);
+            break;
         case 'a':
             plan->options.n_agents = (int)number(optarg);
             break;
@@ -246,6 +307,9 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
         case 't':
             plan->options.trace = stdout;
             break;
+        case 'k':
+            plan->goes_on = true;
+            break;
         case 'x':
             mode = MODE_SELFTEST;
             break;
@@ -253,8 +317,8 @@ static enum mode read_options(int argc, char **argv, struct plan *plan)
             return MODE_NONE;
         }
     }
-    bool fits = plan->options.n_agents <= WORLD_AGENTS && plan->options.n_programs <= WORLD_PROGRAMS &&
-                plan->jobs > 0 && plan->jobs <= JOBS_MOST;
+    bool fits = plan->options.n_brokers <= WORLD_BROKERS && plan->options.n_agents <= WORLD_AGENTS &&
+                plan->options.n_programs <= WORLD_PROGRAMS && plan->jobs > 0 && plan->jobs <= JOBS_MOST;
     return fits ? mode : MODE_NONE;
 }
 

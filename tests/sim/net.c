@@ -138,10 +138,16 @@ size_t end_send(struct end *end, const void *data, size_t len, bool is_message)
 }
 
 /* -- receiving -- */
+static bool is_dark(const struct end *end)
+{
+    const struct connection_between *c = end->connection;
+    return c->route->dark & (end == &c->ends[0] ? DARK_TO_DIALLER : DARK_TO_DIALLED);
+}
+
 static struct chunk *here(const struct end *end)
 {
     const struct connection_between *c = end->connection;
-    bool is_here = end->first && end->first->arrives_ns <= c->net->sim->now_ns && !c->route->is_dark;
+    bool is_here = end->first && end->first->arrives_ns <= c->net->sim->now_ns && !is_dark(end);
     return is_here ? end->first : NULL;
 }
 
@@ -175,7 +181,7 @@ size_t end_receive(struct end *end, void *ret, size_t size)
 
 bool end_is_over(const struct end *end)
 {
-    return !end->first && end->over_ns <= end->connection->net->sim->now_ns && !end->connection->route->is_dark;
+    return !end->first && end->over_ns <= end->connection->net->sim->now_ns && !is_dark(end);
 }
 
 /* -- ends -- */
@@ -210,7 +216,7 @@ void end_close(struct end *end)
 static void lose(struct end *end)
 {
     struct sim *sim = end->connection->net->sim;
-    drop_after(end, end->connection->route->is_dark ? INT64_MIN : sim->now_ns);
+    drop_after(end, is_dark(end) ? INT64_MIN : sim->now_ns);
     end->is_lost = true;
     unsigned notice = (unsigned)sim_below(sim, 3);
     if (notice < 2)
@@ -230,11 +236,24 @@ void net_break(struct net *net, const struct route_between *route)
 
 void net_light(struct net *net, struct route_between *route)
 {
-    route->is_dark = false;
+    route->dark = DARK_NOT;
     for (size_t i = 0; i < net->n; i++) {
         if (net->all[i]->route != route)
             continue;
         wake_at(&net->all[i]->ends[0], 0);
         wake_at(&net->all[i]->ends[1], 0);
     }
+}
+
+static bool is_ghost(const struct end *end)
+{
+    return !end->is_closed && (end->is_lost || end->peer->is_closed);
+}
+
+bool net_is_whole(const struct net *net)
+{
+    for (size_t i = 0; i < net->n; i++)
+        if (is_ghost(&net->all[i]->ends[0]) || is_ghost(&net->all[i]->ends[1]))
+            return false;
+    return true;
 }

@@ -7,12 +7,15 @@
 #define SIM_NET_H
 #include "sim.h"
 
-/* What lies between two processes. Fields may be changed at any time. */
+/* Nothing arrives, nothing is lost: see net_light(). */
+enum dark { DARK_NOT = 0, DARK_TO_DIALLER = 1, DARK_TO_DIALLED = 2, DARK_BOTH = 3 };
+
+/* What lies between two processes, for the connections that one of them dials. Fields may be changed at any time. */
 struct route_between {
     int64_t delay_ns, jitter_ns;
     size_t capacity; /* bytes under way in one direction before the sender must wait */
-    bool is_dark;    /* nothing arrives, nothing is lost: see net_light() */
-    bool is_cut;     /* no new connection */
+    enum dark dark;
+    bool is_cut; /* no new connection */
     bool
         hides_closes; /* as ZeroMQ: the other side may learn of a close by silence only, and what was under way is lost */
 };
@@ -47,4 +50,6 @@ void end_close(struct end *end);
 void net_break(struct net *net, const struct route_between *route);
 /* Light again: what stood still goes on. */
 void net_light(struct net *net, struct route_between *route);
+/* Nobody holds a connection for alive whose other side is gone. */
+bool net_is_whole(const struct net *net);
 #endif

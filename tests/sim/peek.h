@@ -28,7 +28,22 @@ void peek_slots(const struct hub *hub, struct history *history, int place);
  * machine they are from, which has them itself. */
 void peek_expected(const struct hub *hub, struct history *history, struct subscription *sub, int64_t now_ns,
                    int64_t unchanged_since_ns);
-void peek_presence(const struct hub *hub, struct history *history);
+void peek_presence(const struct hub *hub, struct history *history, int place);
+uint64_t
+peek_values(const struct hub
+                *hub); /* equal in two hubs that hold the same last values of machines, accepted at the same instants */
+uint64_t peek_interest(const struct hub *hub); /* changes with the entries of its ports */
+
+/* The records of agents in a frame that came on a broker's port, after hub_input(). */
+struct peek_record {
+    int machine;
+    const char *topic;
+    bool is_live, is_kept; /* not live: of a snapshot */
+    bool is_wanted;        /* an entry matches */
+};
+typedef void peek_record_fn(void *user, const struct peek_record *record);
+void peek_mesh(const struct hub *hub, uint32_t port, const uint8_t *frame, size_t len, peek_record_fn *fn, void *user);
+bool peek_shows_alive(const struct hub *hub, int machine, uint64_t birth);
 bool peek_knows(const struct hub *hub, int machine, uint64_t birth); /* that the machine has lived in that birth */
 
 int peek_machine(const char *identity); /* the number in "m1", 0 first; HISTORY_ANY: no machine's name */

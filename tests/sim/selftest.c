@@ -35,14 +35,20 @@ static void write_record(struct history *h, uint64_t seq)
 
 static struct final_slot last_slot(int place)
 {
-    return (struct final_slot){
-        .place = place, .owner = 0, .topic = 0, .birth = BIRTH, .seq = RECORDS, .hash = 200 + RECORDS};
+    return (struct final_slot){.place = place,
+                               .owner = 0,
+                               .topic = 0,
+                               .birth = BIRTH,
+                               .seq = RECORDS,
+                               .hash = 200 + RECORDS,
+                               .is_fresh = true};
 }
 
 /* A snapshot that shows record 1, then 2..RECORDS live; a request; all agree at the end. */
 static void tell_a_good_story(struct history *h)
 {
-    history_init(h, 1);
+    history_init(h, 1, 1);
+    h->is_broker_up[0] = true;
     history_topic(h, "demo/m1/x");
     struct subscription *s = history_subscribe(h);
     *s = (struct subscription){.program = PROGRAM, .filter = "demo/#", .is_open = true};
@@ -62,8 +68,8 @@ static void tell_a_good_story(struct history *h)
     *history_slot(h) = last_slot(HISTORY_BROKER);
     *history_life(h) = (struct final_life){.machine = 0, .program = HISTORY_ANY, .birth = BIRTH};
     *history_life(h) = (struct final_life){.machine = 0, .program = PROGRAM, .birth = BIRTH};
-    *history_presence(h) = (struct final_presence){0, HISTORY_ANY, BIRTH, true};
-    *history_presence(h) = (struct final_presence){0, PROGRAM, BIRTH, true};
+    *history_presence(h) = (struct final_presence){HISTORY_BROKER, 0, HISTORY_ANY, BIRTH, true};
+    *history_presence(h) = (struct final_presence){HISTORY_BROKER, 0, PROGRAM, BIRTH, true};
 }
 
 /* -- one thing wrong each -- */
@@ -268,8 +274,8 @@ static void fresh_though_its_publisher_was_born_again(struct history *h)
 {
     h->lives[0].birth = h->lives[1].birth = BIRTH + 1;
     h->n_presence = 0;
-    *history_presence(h) = (struct final_presence){0, HISTORY_ANY, BIRTH + 1, true};
-    *history_presence(h) = (struct final_presence){0, PROGRAM, BIRTH + 1, true};
+    *history_presence(h) = (struct final_presence){HISTORY_BROKER, 0, HISTORY_ANY, BIRTH + 1, true};
+    *history_presence(h) = (struct final_presence){HISTORY_BROKER, 0, PROGRAM, BIRTH + 1, true};
 }
 
 static void no_outcome(struct history *h)
@@ -322,12 +328,21 @@ static void ended_and_shown_alive(struct history *h)
 {
     h->n_lives = 1;
     h->subs[0]->is_open = false;
+    h->slots[1].is_fresh = false;
 }
 
 static void ended_and_its_value_fresh(struct history *h)
 {
     h->n_lives = 1;
     h->n_presence = 1;
+    h->slots[1].is_fresh = false;
+}
+
+static void ended_and_its_value_fresh_at_a_broker(struct history *h)
+{
+    h->n_lives = 1;
+    h->n_presence = 1;
+    stale_though_its_publisher_lives(h);
 }
 
 static void ended_and_its_value_stale(struct history *h)
@@ -404,6 +419,7 @@ static const struct mutation {
     MUTATION(alive_and_not_shown, RULE_PRESENCE),
     MUTATION(ended_and_shown_alive, RULE_PRESENCE),
     MUTATION(ended_and_its_value_fresh, RULE_STALE),
+    MUTATION(ended_and_its_value_fresh_at_a_broker, RULE_STALE),
     MUTATION(ended_and_its_value_stale, RULE_NONE),
     MUTATION(fresh_though_written_in_an_earlier_session, RULE_STALE),
     MUTATION(a_removed_tag_written_anew, RULE_ACCEPT),

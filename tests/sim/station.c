@@ -18,11 +18,14 @@ enum {
     FRAMES_PER_TURN = 64,
     OUT_BYTES = 256 * 1024,
     BUSY_BYTES = 4 * 1024,
-    REST_NS = 20000 /* the least time between two turns of a loop that has more to do */
+    REST_NS = 20000, /* the least time between two turns of a loop that has more to do */
 };
 
+static const int64_t under_way_ns = 10 * SIM_S; /* nothing is so long on its way between brokers */
+
 struct wire {
-    struct station *station, *from; /* from: the agent behind it, NULL = a program */
+    struct station *station, *from; /* from: the agent or broker that dialled, NULL = a program, or we did */
+    struct station_link *link;      /* we dialled */
     struct end *end;
     enum port_kind kind;
     uint32_t port; /* 0: not accepted yet */
@@ -64,8 +67,14 @@ static void on_over(void *user, uint32_t port, enum mr_rc rc, const char *reason
 static void on_uplink(void *user, const struct session_welcome *welcome)
 {
     struct station *s = user;
-    s->is_new = false;
     sim_trace(s->sim, "%s: with %s", s->name, welcome->server);
+}
+
+static void on_peer(void *user, uint32_t port)
+{
+    struct station *s = user;
+    const struct wire *w = wire_of(s, port);
+    sim_trace(s->sim, "%s: hears %s", s->name, w ? w->link->to->name : "?");
 }
 
 static void on_birth_floor(void *user, uint64_t floor)
@@ -83,6 +92,7 @@ static void on_notice(void *user, enum hub_notice notice, const char *text)
 static const struct hub_events hub_events = {.on_output = on_output,
                                              .on_over = on_over,
                                              .on_uplink = on_uplink,
+                                             .on_peer = on_peer,
                                              .on_birth_floor = on_birth_floor,
                                              .on_notice = on_notice};
 
@@ -110,16 +120,36 @@ static void drop_wire(struct wire *w)
     for (int i = 0; i < STATION_WIRES; i++)
         if (s->wires[i] == w)
             s->wires[i] = NULL;
+    if (w->kind == PORT_AGENT && w->from)
+        s->served_ns[w->from->index] = s->sim->now_ns;
     end_close(w->end);
     framing_fini(&w->in);
     buf_fini(&w->out);
     free(w);
 }
 
-static void dial_later(struct station *s, uint32_t retry_ms)
+static void shuffle_links(struct station *s)
 {
-    s->dial_ns = s->sim->now_ns + (int64_t)retry_ms * SIM_MS + sim_between(s->sim, 50 * SIM_MS, 1000 * SIM_MS);
-    process_at(&s->process, s->dial_ns);
+    for (int i = s->n_links - 1; i > 0; i--) {
+        int j = (int)sim_below(s->sim, (uint64_t)i + 1);
+        struct station_link t = s->links[i];
+        s->links[i] = s->links[j];
+        s->links[j] = t;
+    }
+}
+
+/* An agent goes from broker to broker; a broker tries the same again. */
+static void dial_later(struct station *s, struct station_link *link, uint32_t retry_ms)
+{
+    if (s->kind == HUB_AGENT) {
+        s->tried = (s->tried + 1) % s->n_links;
+        if (s->tried == 0)
+            shuffle_links(s);
+        retry_ms = s->n_links > 1 ? 0 : retry_ms; /* it concerns the one that said so */
+        link = &s->links[s->tried];
+    }
+    link->dial_ns = s->sim->now_ns + (int64_t)retry_ms * SIM_MS + sim_between(s->sim, 50 * SIM_MS, 1000 * SIM_MS);
+    process_at(&s->process, link->dial_ns);
 }
 
 /* The connection is gone. */
@@ -127,12 +157,12 @@ static void close_wire(struct wire *w)
 {
     struct station *s = w->station;
     uint32_t port = w->port, retry_ms = w->retry_ms;
-    bool is_uplink = w->kind == PORT_UPLINK;
+    struct station_link *link = w->link;
     drop_wire(w);
     if (port)
         hub_close(s->hub, port);
-    if (is_uplink)
-        dial_later(s, retry_ms);
+    if (link)
+        dial_later(s, link, retry_ms);
 }
 
 static void accept_wire(struct wire *w)
@@ -148,9 +178,9 @@ static void accept_wire(struct wire *w)
     }
 }
 
-static bool can_reach(const struct station *s)
+static bool can_reach(const struct station_link *link)
 {
-    return s->broker->hub && !s->uplink->is_cut && !s->uplink->is_dark;
+    return link->to->hub && !link->route->is_cut && link->route->dark == DARK_NOT;
 }
 
 uint32_t station_session(void *station, int program)
@@ -165,36 +195,56 @@ uint32_t station_session(void *station, int program)
     return newest;
 }
 
+static void draw_birth(struct station *s)
+{
+    s->birth = (uint64_t)++s->lives << 32 | (uint32_t)rand_u64(&s->rand.source);
+    if (s->birth > s->highest_birth)
+        s->highest_birth = s->birth;
+}
+
 static void be_born_again(struct station *s)
 {
     if (!s->birth_floor)
         return;
-    s->lives = (uint32_t)(s->birth_floor >> 32) + 1;
-    s->birth = (uint64_t)s->lives << 32 | (uint32_t)rand_u64(&s->rand.source);
+    s->lives = (uint32_t)(s->birth_floor >> 32);
+    draw_birth(s);
     s->birth_floor = 0;
     uint64_t before = peek_seq(s->hub);
     hub_set_birth(s->hub, s->birth);
-    peek_numbered_anew(s->hub, s->history, s->index, before, s->sim->now_ns, station_session, s);
+    if (s->kind == HUB_AGENT)
+        peek_numbered_anew(s->hub, s->history, s->index, before, s->sim->now_ns, station_session, s);
     sim_trace(s->sim, "%s: born again %llx", s->name, (unsigned long long)s->birth);
 }
 
-static void dial(struct station *s)
+static void dial(struct station *s, struct station_link *link)
 {
     struct end *here, *there;
     struct err err = {{0}};
-    if (!can_reach(s)) {
-        dial_later(s, 0);
+    bool is_agent = s->kind == HUB_AGENT;
+    link->dial_ns = INT64_MAX;
+    if (!can_reach(link)) {
+        dial_later(s, link, 0);
         return;
     }
-    be_born_again(s);
-    net_connect(s->net, s->uplink, &here, &there);
-    struct wire *at_broker = add_wire(s->broker, there, PORT_AGENT);
-    struct wire *w = add_wire(s, here, PORT_UPLINK);
+    if (is_agent)
+        be_born_again(s);
+    net_connect(s->net, link->route, &here, &there);
+    struct wire *at_broker = add_wire(link->to, there, is_agent ? PORT_AGENT : PORT_MESH_IN);
+    struct wire *w = add_wire(s, here, is_agent ? PORT_UPLINK : PORT_MESH_OUT);
     if (at_broker)
         at_broker->from = s;
-    if (!w || hub_connect(s->hub, s->broker->name, &w->port, &err))
-        history_problem(s->history, "%s cannot connect: %s", s->name, err.text);
-    process_wake(&s->broker->process);
+    if (w)
+        w->link = link;
+    if (!w || hub_connect(s->hub, link->to->name, &w->port, &err))
+        history_problem(s->history, "%s cannot connect to %s: %s", s->name, link->to->name, err.text);
+    process_wake(&link->to->process);
+}
+
+static void dial_due(struct station *s)
+{
+    for (int i = 0; i < s->n_links; i++)
+        if (s->links[i].dial_ns <= s->sim->now_ns)
+            dial(s, &s->links[i]);
 }
 
 struct end *station_dial(struct station *s, struct route_between *route, const char *program)
@@ -218,7 +268,73 @@ bool station_has_uplink(const struct station *s)
     return s->hub && peek_has_uplink(s->hub);
 }
 
+static struct wire *uplink_of(const struct station *s)
+{
+    for (int i = 0; i < STATION_WIRES; i++)
+        if (s->wires[i] && s->wires[i]->kind == PORT_UPLINK)
+            return s->wires[i];
+    return NULL;
+}
+
+struct station *station_broker(const struct station *s)
+{
+    const struct wire *w = uplink_of(s);
+    return w ? w->link->to : NULL;
+}
+
+static struct wire *wire_from(const struct station *s, const char *agent)
+{
+    for (int i = 0; i < STATION_WIRES; i++)
+        if (s->wires[i] && s->wires[i]->kind == PORT_AGENT && strcmp(s->wires[i]->from->name, agent) == 0)
+            return s->wires[i];
+    return NULL;
+}
+
+bool station_serves(const struct station *s, const char *agent)
+{
+    return wire_from(s, agent) != NULL;
+}
+
+bool station_is_below(const struct station *s)
+{
+    return s->birth < s->highest_birth;
+}
+
 /* -- in -- */
+static bool is_at_home(const struct station *broker, const char *agent, int machine)
+{
+    int64_t now = broker->sim->now_ns;
+    return station_serves(broker, agent) || now - broker->served_ns[machine] < under_way_ns;
+}
+
+/* What a peer hands us is of its own agents; and but for kept records of interest to ours. */
+static void see_mesh_record(void *user, const struct peek_record *r)
+{
+    const struct wire *w = user;
+    struct station *s = w->station;
+    char agent[16];
+    snprintf(agent, sizeof agent, "m%d", r->machine + 1);
+    s->mesh.kept += r->is_kept;
+    s->mesh.others += !r->is_kept;
+    if (r->is_live && !is_at_home(w->link->to, agent, r->machine))
+        history_problem(s->history, "%s: %s relays '%s' of %s", s->name, w->link->to->name, r->topic, agent);
+    if (!r->is_kept && !r->is_wanted && s->sim->now_ns - s->interest_ns > under_way_ns)
+        history_problem(s->history, "%s: %s sends '%s' of %s, which nobody here asked for", s->name, w->link->to->name,
+                        r->topic, agent);
+}
+
+static void see_mesh(struct wire *w, const uint8_t *frame, size_t len)
+{
+    struct mesh_count *mesh = &w->station->mesh;
+    uint64_t before = mesh->kept + mesh->others;
+    mesh->bytes += len;
+    if (w->kind != PORT_MESH_OUT)
+        return;
+    peek_mesh(w->station->hub, w->port, frame, len, see_mesh_record, w);
+    if (mesh->kept + mesh->others > before)
+        mesh->batch_bytes += len;
+}
+
 static bool input(struct wire *w, const uint8_t *frame, size_t len)
 {
     struct station *s = w->station;
@@ -229,6 +345,8 @@ static bool input(struct wire *w, const uint8_t *frame, size_t len)
             .machine = s->index, .program = peek_program(w->program), .session = w->session, .now_ns = s->sim->now_ns};
         peek_accepted(s->hub, s->history, &source, frame, len, before);
     }
+    if ((w->kind == PORT_MESH_OUT || w->kind == PORT_MESH_IN) && rc == MR_OK)
+        see_mesh(w, frame, len);
     return rc == MR_OK;
 }
 
@@ -344,6 +462,14 @@ static void look_at_queues(struct station *s)
                         STATION_QUEUE_BYTES);
 }
 
+static void look_at_interest(struct station *s)
+{
+    uint64_t interest = s->kind == HUB_BROKER && s->n_links ? peek_interest(s->hub) : 0;
+    if (interest != s->interest)
+        s->interest_ns = s->sim->now_ns;
+    s->interest = interest;
+}
+
 static void turn(void *user)
 {
     struct station *s = user;
@@ -355,10 +481,7 @@ static void turn(void *user)
         if (s->wires[i])
             receive(s->wires[i]);
     }
-    if (s->kind == HUB_AGENT && s->dial_ns <= s->sim->now_ns) {
-        s->dial_ns = INT64_MAX;
-        dial(s);
-    }
+    dial_due(s);
     if (hub_deadline(s->hub) <= clock_mono_ns(&s->machine->clock))
         hub_tick(s->hub);
     do {
@@ -367,24 +490,42 @@ static void turn(void *user)
             if (s->wires[i])
                 send_out(s->wires[i]);
     } while (close_over(s));
+    if (s->kind == HUB_BROKER)
+        be_born_again(s);
+    look_at_interest(s);
     look_at_queues(s);
     int64_t next = hub_deadline(s->hub) - s->machine->mono_base_ns, soonest = s->sim->now_ns + REST_NS;
     process_at(&s->process, next > soonest ? next : soonest);
-    if (s->kind == HUB_AGENT)
-        process_at(&s->process, s->dial_ns);
+    for (int i = 0; i < s->n_links; i++)
+        process_at(&s->process, s->links[i].dial_ns);
 }
 
 /* -- life -- */
+static void begin_to_dial(struct station *s)
+{
+    bool is_agent = s->kind == HUB_AGENT;
+    if (is_agent)
+        shuffle_links(s);
+    s->tried = 0;
+    for (int i = 0; i < s->n_links; i++)
+        s->links[i].dial_ns = is_agent && i > 0 ? INT64_MAX : s->sim->now_ns + sim_between(s->sim, 0, 300 * SIM_MS);
+}
+
 void station_start(struct station *s)
 {
     struct err err = {{0}};
     process_init(&s->process, s->sim, turn, s);
-    s->birth = (uint64_t)++s->lives << 32 | (uint32_t)rand_u64(&s->rand.source);
+    draw_birth(s);
+    const char *peers[STATION_LINKS];
+    for (int i = 0; i < s->n_links; i++)
+        peers[i] = s->links[i].to->name;
     const struct hub_conf conf = {.kind = s->kind,
                                   .name = s->name,
                                   .identity = s->name,
                                   .path = s->path,
                                   .birth = s->birth,
+                                  .peers = s->kind == HUB_BROKER ? peers : NULL,
+                                  .n_peers = s->kind == HUB_BROKER ? (size_t)s->n_links : 0,
                                   .max_ports = MAX_PORTS,
                                   .max_filters = MAX_FILTERS,
                                   .max_filters_per_port = MAX_FILTERS,
@@ -401,8 +542,9 @@ void station_start(struct station *s)
         return;
     }
     s->dropped = 0;
+    s->interest_ns = s->sim->now_ns;
     s->birth_floor = 0;
-    s->dial_ns = s->kind == HUB_AGENT ? s->sim->now_ns + sim_between(s->sim, 0, 300 * SIM_MS) : INT64_MAX;
+    begin_to_dial(s);
     sim_trace(s->sim, "%s: starts, birth %llx", s->name, (unsigned long long)s->birth);
     process_wake(&s->process);
 }
@@ -420,14 +562,49 @@ void station_crash(struct station *s)
     sim_trace(s->sim, "%s: is gone", s->name);
 }
 
+static void send_all(struct station *s)
+{
+    hub_turn_end(s->hub);
+    for (int i = 0; i < STATION_WIRES; i++)
+        if (s->wires[i])
+            send_out(s->wires[i]);
+}
+
 void station_stop(struct station *s)
 {
     if (!s->hub)
         return;
     hub_bye_all(s->hub, MR_OK, "stopped", 0);
-    hub_turn_end(s->hub);
-    for (int i = 0; i < STATION_WIRES; i++)
-        if (s->wires[i])
-            send_out(s->wires[i]);
+    send_all(s);
     station_crash(s);
+}
+
+static void end_wire(struct wire *w, bool is_polite)
+{
+    struct station *s = w->station;
+    if (is_polite && w->port)
+        hub_bye(s->hub, w->port, MR_OK, "go to another broker", 0);
+    if (is_polite)
+        send_all(s);
+    w->is_over = true;
+    process_wake(&s->process);
+}
+
+void station_move(struct station *s, bool is_polite)
+{
+    struct wire *w = s->hub ? uplink_of(s) : NULL;
+    if (w)
+        end_wire(w, is_polite);
+}
+
+void station_send_away(struct station *s, const struct station *agent)
+{
+    struct wire *w = s->hub ? wire_from(s, agent->name) : NULL;
+    if (w)
+        end_wire(w, true);
+}
+
+void station_forget(struct station *s)
+{
+    s->lives = 0;
 }

@@ -6,7 +6,8 @@
 
 #include "peek.h"
 
-static const int64_t start_s = 2, heal_s = 9, round_s = 2, settle_s = 6;
+static const int64_t start_s = 2, heal_s = 9, ten_s = 10, round_s = 2, settle_s = 6;
+static const int64_t agree_ns = 2 * SIM_S, glance_ns = 10 * SIM_MS;
 /* Nothing for so long after trouble is a calm; what was accepted so long before it has arrived. */
 static const int64_t calm_after_ns = 8 * SIM_S, on_the_way_ns = 2 * SIM_S, quiet_ns = 3 * SIM_S;
 
@@ -29,13 +30,44 @@ static bool is_station_well(const struct station *s)
     return s->hub && peek_is_settled(s->hub) && s->process.frozen_ns <= now && now - s->busy_ns >= quiet_ns;
 }
 
+static bool are_brokers_well(const struct world *w)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < w->n_brokers; i++)
+        n += !w->is_broker_gone[i];
+    for (int i = 0; i < w->n_brokers; i++) {
+        struct hub_stats stats;
+        if (w->is_broker_gone[i])
+            continue;
+        if (!is_station_well(&w->brokers[i]))
+            return false;
+        hub_get_stats(w->brokers[i].hub, &stats);
+        if (stats.peers_up + 1 < n)
+            return false;
+    }
+    return true;
+}
+
+bool world_has_network(const struct world *w)
+{
+    for (int b = 0; b < w->n_brokers; b++) {
+        for (int i = 0; i < w->plant.n_machines; i++)
+            if (w->uplinks[i][b].dark || w->uplinks[i][b].is_cut)
+                return false;
+        for (int i = 0; i < w->n_brokers; i++)
+            if (w->mesh[i][b].dark || w->mesh[i][b].is_cut)
+                return false;
+    }
+    return true;
+}
+
 static bool is_all_well(const struct world *w)
 {
-    if (!is_station_well(&w->broker))
+    if (!are_brokers_well(w) || !world_has_network(w))
         return false;
     for (int i = 0; i < w->plant.n_machines; i++) {
         const struct station *s = &w->agents[i];
-        if (!w->is_machine_gone[i] && (!is_station_well(s) || !station_has_uplink(s) || w->uplinks[i].is_dark))
+        if (!w->is_machine_gone[i] && (!is_station_well(s) || !station_has_uplink(s)))
             return false;
     }
     for (int i = 0; i < w->plant.n_programs; i++) {
@@ -52,6 +84,8 @@ static void look_for_calm(void *user)
 {
     struct world *w = user;
     int64_t now = w->sim.now_ns;
+    if (w->is_resting)
+        return;
     if (now - w->trouble_ns >= calm_after_ns && is_all_well(w)) {
         sim_trace(&w->sim, "calm");
         history_all(&w->history, ITEM_CALM, now, now - on_the_way_ns);
@@ -64,8 +98,9 @@ static void on_subscribed(void *user, struct subscription *sub)
     struct world *w = user;
     if (w->sim.now_ns - w->trouble_ns < calm_after_ns / 2 || !is_all_well(w))
         return;
-    int64_t now = w->sim.now_ns, known_ns = w->broker.machine->mono_base_ns + now - on_the_way_ns;
-    peek_expected(w->broker.hub, &w->history, sub, now, known_ns);
+    const struct station *broker = station_broker(&w->agents[sub->machine]);
+    int64_t now = w->sim.now_ns, known_ns = broker->machine->mono_base_ns + now - on_the_way_ns;
+    peek_expected(broker->hub, &w->history, sub, now, known_ns);
     peek_expected(w->agents[sub->machine].hub, &w->history, sub, now, INT64_MAX);
 }
 
@@ -75,15 +110,15 @@ static void init_station(struct world *w, struct station *s, enum hub_kind kind,
     *s = (struct station){.sim = &w->sim,
                           .net = &w->net,
                           .history = &w->history,
-                          .machine = &w->machines[index == HISTORY_BROKER ? WORLD_AGENTS : index],
+                          .machine = &w->machines[kind == HUB_BROKER ? WORLD_AGENTS + history_broker(index) : index],
                           .rights = w->rights,
                           .on_trouble = on_trouble,
                           .user = w,
                           .kind = kind,
                           .index = index};
     rand_seeded_init(&s->rand, sim_below(&w->sim, UINT32_MAX));
-    if (index == HISTORY_BROKER)
-        snprintf(s->name, sizeof s->name, "mr1");
+    if (kind == HUB_BROKER)
+        snprintf(s->name, sizeof s->name, "mr%d", history_broker(index) + 1);
     else
         snprintf(s->name, sizeof s->name, "m%d", index + 1);
     snprintf(s->path, sizeof s->path, "%s/%s", kind == HUB_AGENT ? "demo" : "$broker", s->name);
@@ -110,9 +145,26 @@ static void init_program(struct world *w, int i)
     rand_seeded_init(&p->rand, sim_below(&w->sim, UINT32_MAX));
 }
 
+static struct route_between draw_route(struct sim *sim, int64_t most_delay_us)
+{
+    return (struct route_between){.delay_ns = sim_between(sim, 50, most_delay_us) * SIM_US,
+                                  .jitter_ns = sim_between(sim, 0, most_delay_us / 4) * SIM_US,
+                                  .capacity = (size_t)sim_between(sim, 16, 1024) * 1024,
+                                  .hides_closes = true};
+}
+
+static int draw_brokers(struct world *w)
+{
+    unsigned dice = (unsigned)sim_below(&w->sim, 100);
+    if (w->options.n_brokers)
+        return w->options.n_brokers;
+    return dice < 40 ? 1 : dice < 80 ? 3 : 5;
+}
+
 static void draw(struct world *w)
 {
     struct sim *sim = &w->sim;
+    w->n_brokers = draw_brokers(w);
     int agents = (int)sim_between(sim, 1, 3), programs = (int)sim_between(sim, 2, 6);
     w->plant = (struct plant){.n_machines = w->options.n_agents ? w->options.n_agents : agents,
                               .n_programs = w->options.n_programs ? w->options.n_programs : programs,
@@ -122,11 +174,28 @@ static void draw(struct world *w)
                               .user = w};
     w->has_faults = !sim_chance(sim, 15) && !w->options.no_faults;
     w->plant.is_rough = w->has_faults && sim_chance(sim, 50);
-    for (int i = 0; i < w->plant.n_machines; i++)
-        w->uplinks[i] = (struct route_between){.delay_ns = sim_between(sim, 50, 20000) * SIM_US,
-                                               .jitter_ns = sim_between(sim, 0, 5000) * SIM_US,
-                                               .capacity = (size_t)sim_between(sim, 16, 1024) * 1024,
-                                               .hides_closes = true};
+    for (int b = 0; b < w->n_brokers; b++) {
+        for (int i = 0; i < w->plant.n_machines; i++)
+            w->uplinks[i][b] = draw_route(sim, 20000);
+        for (int i = 0; i < b; i++)
+            w->mesh[i][b] = w->mesh[b][i] = draw_route(sim, 20000);
+    }
+}
+
+static void link_up(struct station *from, struct station *to, struct route_between *route)
+{
+    from->links[from->n_links++] = (struct station_link){.to = to, .route = route, .dial_ns = INT64_MAX};
+}
+
+static void init_links(struct world *w)
+{
+    for (int b = 0; b < w->n_brokers; b++) {
+        for (int i = 0; i < w->plant.n_machines; i++)
+            link_up(&w->agents[i], &w->brokers[b], &w->uplinks[i][b]);
+        for (int i = 0; i < w->n_brokers; i++)
+            if (i != b)
+                link_up(&w->brokers[i], &w->brokers[b], &w->mesh[i][b]);
+    }
 }
 
 void world_init(struct world *w, const struct world_options *options)
@@ -136,17 +205,16 @@ void world_init(struct world *w, const struct world_options *options)
     sim_init(&w->sim, options->seed, options->trace);
     net_init(&w->net, &w->sim);
     draw(w);
-    history_init(&w->history, w->plant.n_machines);
+    history_init(&w->history, w->plant.n_machines, w->n_brokers);
     if (rights_new_open(&w->rights, NULL))
         history_problem(&w->history, "no rights");
-    for (int i = 0; i <= WORLD_AGENTS; i++)
+    for (int i = 0; i < WORLD_AGENTS + WORLD_BROKERS; i++)
         machine_init(&w->machines[i], &w->sim);
-    init_station(w, &w->broker, HUB_BROKER, HISTORY_BROKER);
-    for (int i = 0; i < w->plant.n_machines; i++) {
+    for (int i = 0; i < w->n_brokers; i++)
+        init_station(w, &w->brokers[i], HUB_BROKER, history_broker(i));
+    for (int i = 0; i < w->plant.n_machines; i++)
         init_station(w, &w->agents[i], HUB_AGENT, i);
-        w->agents[i].broker = &w->broker;
-        w->agents[i].uplink = &w->uplinks[i];
-    }
+    init_links(w);
     for (int i = 0; i < w->plant.n_programs; i++)
         init_program(w, i);
 }
@@ -165,7 +233,8 @@ static void start_program(void *user)
 static void start_all(struct world *w)
 {
     struct sim *sim = &w->sim;
-    sim_at(sim, sim_between(sim, 0, 300 * SIM_MS), start_station, &w->broker);
+    for (int i = 0; i < w->n_brokers; i++)
+        sim_at(sim, sim_between(sim, 0, 300 * SIM_MS), start_station, &w->brokers[i]);
     for (int i = 0; i < w->plant.n_machines; i++)
         sim_at(sim, sim_between(sim, 0, 300 * SIM_MS), start_station, &w->agents[i]);
     for (int i = 0; i < w->plant.n_programs; i++)
@@ -178,6 +247,16 @@ static void leave(struct world *w, int program)
     program_end(&w->programs[program], sim_chance(&w->sim, 50));
 }
 
+/* The machine's broker goes with it at times: who is left has to find out by itself that the machine is dead. */
+static void lose_broker_of(struct world *w, int machine)
+{
+    struct station *broker = station_broker(&w->agents[machine]);
+    if (w->n_brokers == 1 || !broker || !sim_chance(&w->sim, 40))
+        return;
+    w->is_broker_gone[history_broker(broker->index)] = true;
+    station_crash(broker);
+}
+
 /* Some never come back, so that something is stale at the end. */
 static void leave_some(struct world *w)
 {
@@ -188,6 +267,7 @@ static void leave_some(struct world *w)
     if (w->plant.n_machines == 1 || !sim_chance(sim, 25))
         return;
     w->is_machine_gone[machine] = true;
+    lose_broker_of(w, machine);
     for (int i = 0; i < w->plant.n_programs; i++)
         if (plant_machine_of(&w->plant, i) == machine)
             leave(w, i);
@@ -211,9 +291,12 @@ static void look_at_the_end(struct world *w)
     struct history *h = &w->history;
     if (!is_all_well(w))
         history_problem(h, "not everything is up again, and settled, long after the last fault");
-    if (w->broker.hub) {
-        peek_slots(w->broker.hub, h, HISTORY_BROKER);
-        peek_presence(w->broker.hub, h);
+    for (int i = 0; i < w->n_brokers; i++) {
+        if (!w->brokers[i].hub)
+            continue;
+        h->is_broker_up[i] = true;
+        peek_slots(w->brokers[i].hub, h, history_broker(i));
+        peek_presence(w->brokers[i].hub, h, history_broker(i));
     }
     for (int i = 0; i < w->plant.n_machines; i++) {
         if (!w->agents[i].hub)
@@ -231,6 +314,72 @@ static void look_at_the_end(struct world *w)
     }
 }
 
+static void be_busy(struct world *w)
+{
+    w->plant.is_busy = true;
+    for (int i = 0; i < w->plant.n_programs; i++)
+        process_wake(&w->programs[i].process);
+}
+
+/* -- after the heal -- */
+static bool do_brokers_agree(const struct world *w)
+{
+    for (int i = 1; i < w->n_brokers; i++)
+        if (peek_values(w->brokers[i].hub) != peek_values(w->brokers[0].hub))
+            return false;
+    return true;
+}
+
+/* Nobody writes. What counts as the heal: nothing is broken, and nobody holds a broken connection for whole any more. */
+static void see_brokers_agree(struct world *w)
+{
+    struct sim *sim = &w->sim;
+    int64_t healed_ns = sim->now_ns, whole_ns = sim->now_ns;
+    w->plant.is_busy = false;
+    while (!do_brokers_agree(w) && sim->now_ns - whole_ns <= agree_ns) {
+        sim_run(sim, sim->now_ns + glance_ns);
+        if (!net_is_whole(&w->net))
+            whole_ns = sim->now_ns;
+    }
+    w->agreed_after_ns = sim->now_ns - healed_ns;
+    sim_trace(sim, "brokers agree after %lld ms, %lld ms of which were silence",
+              (long long)((sim->now_ns - healed_ns) / SIM_MS), (long long)((whole_ns - healed_ns) / SIM_MS));
+    if (!do_brokers_agree(w))
+        history_problem(&w->history, "the brokers hold different last values at %.3f s, %.1f s after all was whole",
+                        (double)sim->now_ns / (double)SIM_S, (double)(sim->now_ns - whole_ns) / (double)SIM_S);
+    be_busy(w);
+}
+
+/* Long after the heal. */
+static void look_for_the_living(void *user)
+{
+    struct world *w = user;
+    for (int b = 0; b < w->n_brokers; b++)
+        for (int i = 0; i < w->plant.n_machines; i++)
+            if (w->brokers[b].hub && w->agents[i].hub && !peek_shows_alive(w->brokers[b].hub, i, w->agents[i].birth))
+                history_problem(&w->history, "%s shows %s dead, ten seconds after all was healed", w->brokers[b].name,
+                                w->agents[i].name);
+}
+
+/* When all is at rest an agent goes to another broker: nobody else is told of a loss. */
+static void move_quietly(struct world *w)
+{
+    int machine = (int)sim_below(&w->sim, (uint64_t)w->plant.n_machines);
+    struct station *agent = &w->agents[machine];
+    if (w->n_brokers == 1 || !sim_chance(&w->sim, 50) || !station_has_uplink(agent) || !is_all_well(w))
+        return;
+    sim_trace(&w->sim, "%s moves, nothing being under way", agent->name);
+    w->is_resting = true;
+    for (size_t i = 0; i < w->history.n_subs; i++)
+        if (w->history.subs[i]->is_open && w->history.subs[i]->machine == machine)
+            history_item(w->history.subs[i], ITEM_FAULT, w->sim.now_ns);
+    if (sim_chance(&w->sim, 50))
+        station_move(agent, true);
+    else
+        station_send_away(station_broker(agent), agent);
+    sim_run(&w->sim, w->sim.now_ns + settle_s * SIM_S);
+}
+
 void world_run(struct world *w)
 {
     struct sim *sim = &w->sim;
@@ -239,21 +388,23 @@ void world_run(struct world *w)
     start_all(w);
     w->plant.is_busy = early;
     sim_run(sim, start_s * SIM_S);
-    w->plant.is_busy = true;
-    for (int i = 0; i < w->plant.n_programs; i++)
-        process_wake(&w->programs[i].process);
-    w->end_of_faults_ns = sim->now_ns + sim_between(sim, 5, 25) * SIM_S;
+    be_busy(w);
+    w->end_of_faults_ns = sim->now_ns + sim_between(sim, 5, w->n_brokers == 1 ? 25 : 12) * SIM_S;
     if (w->has_faults)
         faults_begin(w);
     sim_run(sim, w->end_of_faults_ns);
     faults_heal(w);
+    if (w->n_brokers > 1)
+        see_brokers_agree(w);
     if (w->has_faults)
         leave_some(w);
+    sim_at(sim, sim->now_ns + ten_s * SIM_S, look_for_the_living, w);
     sim_run(sim, sim->now_ns + heal_s * SIM_S);
     w->plant.is_busy = false;
     final_round(w, true);
     final_round(w, false);
     sim_run(sim, sim->now_ns + settle_s * SIM_S);
+    move_quietly(w);
     look_at_the_end(w);
 }
 
@@ -263,7 +414,8 @@ void world_fini(struct world *w)
         program_end(&w->programs[i], true);
     for (int i = 0; i < w->plant.n_machines; i++)
         station_crash(&w->agents[i]);
-    station_crash(&w->broker);
+    for (int i = 0; i < w->n_brokers; i++)
+        station_crash(&w->brokers[i]);
     rights_free(w->rights);
     net_fini(&w->net);
     sim_fini(&w->sim);
