@@ -54,6 +54,7 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
     const struct hash_key key = {seed, 7}, id_key = {seed, 8};
     map_init(&h->upstreams, conf->max_filters, &key);
     map64_init(&h->upstream_by_id, conf->max_filters, &id_key);
+    map64_init(&h->promise_of, MAP_MAX_ENTRIES, &id_key);
     enum mr_rc rc = names_new(&h->names, &names, seed);
     if (!rc)
         rc = route_new(&h->route, h->names, conf->max_filters, seed);
@@ -153,6 +154,8 @@ void hub_free(struct hub *h)
     free_services(h);
     hub_upstreams_free(h);
     hub_mesh_free(h);
+    map64_fini(&h->promise_of);
+    mem_free(h->promises);
     map64_fini(&h->upstream_by_id);
     map_fini(&h->upstreams);
     calls_free(h->calls);
@@ -283,6 +286,7 @@ void hub_tick(struct hub *h)
     hub_pressure_tick(h, h->now_ns);
     hub_mesh_tick(h);
     hub_acks_tick(h);
+    hub_stale_tick(h);
     if (h->next_sweep_ns <= h->now_ns)
         sweep(h);
 }
@@ -293,7 +297,8 @@ int64_t hub_deadline(const struct hub *h)
     int64_t first = alarms_first(&h->alarms, &port);
     if (h->is_awake)
         return h->now_ns;
-    const int64_t others[] = {hub_pressure_deadline(h), hub_mesh_deadline(h), hub_acks_deadline(h), h->next_sweep_ns};
+    const int64_t others[] = {hub_pressure_deadline(h), hub_mesh_deadline(h), hub_acks_deadline(h),
+                              hub_stale_deadline(h), h->next_sweep_ns};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i] < first)
             first = others[i];

@@ -9,7 +9,7 @@ static const uint32_t status_of_the_dead = 0x408F0000;
 
 bool hub_is_fresh(const struct hub *h, const struct slot *slot)
 {
-    return presence_lives_in(h->presence, slot->publisher, slot->head.birth, slot->seq);
+    return presence_lives_in(h->presence, slot->publisher, slot->head.birth, slot->seq) && !hub_is_overdue(h, slot);
 }
 
 /* -- what peers are told -- */
@@ -52,10 +52,7 @@ static void show_staleness(struct hub *h, uint32_t publisher)
     while (h->kind == HUB_AGENT && (slot = lastval_next_of(h->lastval, owner, slot))) {
         if (slot->publisher != publisher && owner != publisher)
             continue;
-        struct route_ports to = route_subscribers(h->route, slot->topic);
-        for (size_t i = 0; i < to.n; i++)
-            if (h->ports[to.port[i]])
-                hub_put_slot(h->ports[to.port[i]], slot, 0);
+        hub_show_slot(h, slot);
     }
 }
 

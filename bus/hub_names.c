@@ -164,6 +164,8 @@ enum mr_rc hub_set_tag(struct hub *h, uint32_t publisher, const struct session_t
     enum mr_rc rc = presence_tag(h->presence, publisher, def, &tag);
     if (!rc && tag->version != version)
         h->tags_epoch++;
+    if (!rc && def->stale_ms && h->kind == HUB_AGENT)
+        rc = hub_watch_promise(h, publisher, def->topic);
     return rc;
 }
 

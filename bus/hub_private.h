@@ -12,6 +12,7 @@
  *   hub_life.c      births, deaths, staleness, and what the end of a session means for them
  *   hub_loss.c      what may be lost, told in its place
  *   hub_mesh.c      a broker's peers: up and gone, who is at home where, lists of lives
+ *   hub_stale.c     values whose tags promised to be written more often
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
@@ -163,11 +164,11 @@ struct port {
 
 /* See hub_table.c. Versions count the changes of the table. */
 struct saving {
-    bool is_awaited;          /* acknowledgements wait for the disk */
-    uint64_t version;         /* now */
-    uint64_t wanted;          /* the highest that an answer waits for */
-    uint64_t answered;        /* nothing waits for what is up to this one */
-    uint64_t cursor;          /* of lastval_walk, of the save under way */
+    bool is_awaited;   /* acknowledgements wait for the disk */
+    uint64_t version;  /* now */
+    uint64_t wanted;   /* the highest that an answer waits for */
+    uint64_t answered; /* nothing waits for what is up to this one */
+    uint64_t cursor;   /* of lastval_walk, of the save under way */
     struct table_writer writer;
     int64_t began_ns;
     bool is_begun; /* its head is written */
@@ -218,9 +219,13 @@ struct hub {
     struct map upstreams;    /* by kind and filter */
     struct map64 upstream_by_id;
     uint32_t next_upstream;
-    struct list reading; /* peers that read everything kept */
-    struct list acking;  /* ports whose interest waits for peers */
-    uint32_t tags_epoch; /* changes with every tag definition */
+    struct list reading;      /* peers that read everything kept */
+    struct list acking;       /* ports whose interest waits for peers */
+    uint32_t tags_epoch;      /* changes with every tag definition */
+    struct promise *promises; /* agent: tags with a stale_ms */
+    uint32_t n_promises, promises_cap, promise_cursor;
+    struct map64 promise_of; /* publisher << 32 | topic: it is among them */
+    int64_t next_promises_ns;
 
     struct list dirty, walking, pressing, held;
     bool is_offering; /* agent: its own last values are on their way up */
@@ -352,6 +357,7 @@ void hub_walk_on(struct port *p);   /* it may have room again */
 void hub_resync(struct port *p);    /* kept records were dropped: walk again when there is room */
 void hub_purge_soon(struct hub *h); /* an entry left: last values may have lost their last follower */
 void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
+void hub_show_slot(struct hub *h, const struct slot *slot); /* once more to all who subscribe to it */
 
 /* hub_pressure.c */
 void hub_feel(struct port *p, struct port *from); /* is p's queue filling up? from may be NULL */
@@ -413,6 +419,14 @@ uint8_t hub_home(const struct hub *h, uint32_t publisher);
 void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth);
 void hub_mesh_tick(struct hub *h);
 int64_t hub_mesh_deadline(const struct hub *h);
+
+/* hub_stale.c */
+MUST enum mr_rc hub_watch_promise(struct hub *h, uint32_t publisher, uint32_t topic);
+bool hub_is_overdue(const struct hub *h, const struct slot *slot); /* nothing new for longer than its tag promised */
+/* How long ago a record that a broker sent again was accepted, by that broker's clock; 0 where that cannot be said. */
+int64_t hub_age_ns(const struct port *p, const struct batch_head *head);
+void hub_stale_tick(struct hub *h);
+int64_t hub_stale_deadline(const struct hub *h);
 
 /* hub_open.c */
 void hub_on_open(void *user, const struct session_open *open);

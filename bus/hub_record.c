@@ -156,7 +156,9 @@ static enum lastval_result keep(struct hub *h, struct port *from, const struct b
                                 const struct record *record)
 {
     enum lastval_result result = LASTVAL_REFUSED;
-    enum mr_rc rc = lastval_put(h->lastval, head, owner, record, hub_now_ns(h), &result);
+    bool is_again = record->flags & MR_FROM_SNAPSHOT && from && hub_is_trusted(from);
+    int64_t at_ns = hub_now_ns(h) - (is_again ? hub_age_ns(from, head) : 0);
+    enum mr_rc rc = lastval_put(h->lastval, head, owner, record, at_ns, &result);
     if (result == LASTVAL_REFUSED)
         refuse_slot(h, from, owner, record->topic, rc);
     else if (result == LASTVAL_ANOTHER)
@@ -243,14 +245,6 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
         clear_others(h, h->self, record->topic);
 }
 
-static void show(struct hub *h, const struct slot *slot)
-{
-    struct route_ports to = route_subscribers(h->route, slot->topic);
-    for (size_t i = 0; i < to.n; i++)
-        if (h->ports[to.port[i]])
-            hub_put_slot(h->ports[to.port[i]], slot, 0);
-}
-
 void hub_own_values_born(struct hub *h, uint64_t refused)
 {
     uint64_t cursor = 0;
@@ -270,7 +264,7 @@ void hub_own_values_born(struct hub *h, uint64_t refused)
                                       .body = h->scratch.data,
                                       .body_len = slot->body_len};
         keep(h, NULL, &head, h->self, &record);
-        show(h, slot);
+        hub_show_slot(h, slot);
     }
 }
 
@@ -300,14 +294,23 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     uint32_t owner = names_get_publisher(h->names, head->publisher)->owner;
     bool is_again = head->interest || record->flags & MR_FROM_SNAPSHOT;
     head->interest = 0;
-    record->flags &= ~(uint32_t)(MR_STALE | MR_FROM_SNAPSHOT);
+    record->flags &= ~(uint32_t)MR_STALE;
     if (!is_again && !is_new(h, owner, head, record->seq))
         return;
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
-    if (is_again && (kept == LASTVAL_OLD || kept == LASTVAL_REFUSED))
-        return;
-    record->flags |= is_again ? MR_FROM_SNAPSHOT : 0;
-    hub_deliver(h, p, head, record);
+    if (!is_again || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER)
+        hub_deliver(h, p, head, record);
+}
+
+/* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
+static bool is_fresh(const struct port *p, const struct batch_head *head, const struct record *record)
+{
+    const struct hub *h = p->hub;
+    if (!presence_lives_in(h->presence, head->publisher, head->birth, record->seq))
+        return false;
+    const struct slot shown = {
+        .publisher = head->publisher, .topic = record->topic, .changed_ns = hub_now_ns(h) - hub_age_ns(p, head)};
+    return !(record->flags & MR_FROM_SNAPSHOT) || !hub_is_overdue(h, &shown);
 }
 
 /* An agent's share of a record its broker sent. */
@@ -327,8 +330,7 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     if (kept == LASTVAL_OLD && (is_snapshot || record->flags & MR_FROM_SNAPSHOT))
         return;
-    /* The word of a death overtakes what was written last, and comes ahead of a snapshot. */
-    if (is_kept(record) && !presence_lives_in(h->presence, head->publisher, head->birth, record->seq))
+    if (is_kept(record) && !is_fresh(p, head, record))
         record->flags |= MR_STALE;
     hub_deliver(h, p, head, record);
 }

@@ -51,6 +51,14 @@ void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest)
         hub_put(p, LANE_LIVE, &head, &record);
 }
 
+void hub_show_slot(struct hub *h, const struct slot *slot)
+{
+    struct route_ports to = route_subscribers(h->route, slot->topic);
+    for (size_t i = 0; i < to.n; i++)
+        if (h->ports[to.port[i]])
+            hub_put_slot(h->ports[to.port[i]], slot, 0);
+}
+
 static void put_if_wanted(const struct entry *e, const struct slot *slot)
 {
     struct port *p = e->port;

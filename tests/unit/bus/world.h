@@ -84,6 +84,7 @@ void app_close(struct app *app, bool clean);
 void app_subscribe(struct app *app, uint32_t id, const char *filter);
 void app_serve(struct app *app, uint32_t id, const char *filter);
 void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit); /* unit NULL: raw */
+void app_open_promise(struct app *app, uint32_t cookie, const char *topic, uint32_t stale_ms);
 void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags);
 void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text);
 void app_answer(struct app *app, const char *text); /* the last request it was handed */

@@ -275,10 +275,9 @@ void app_serve(struct app *app, uint32_t id, const char *filter)
     add_interest(app, id, filter, INTEREST_SERVE);
 }
 
-void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit)
+static void open_tag(struct app *app, uint32_t cookie, const char *topic, const struct session_tag *tag)
 {
-    const struct session_tag tag = {.type = MR_F64, .unit = unit ? unit : "", .description = "", .low = 0, .high = 100};
-    const struct session_open open = {.cookie = cookie, .topic = topic, .tag = unit ? &tag : NULL};
+    const struct session_open open = {.cookie = cookie, .topic = topic, .tag = tag};
     if (!app->session)
         return;
     (void)world_expect(app->world, session_open_topic(app->session, &open));
@@ -286,6 +285,19 @@ void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const c
     if (app->opened[cookie])
         snprintf(app->topics[app->opened[cookie]], sizeof app->topics[0], "%s",
                  names_topic_text(hub_names(app->agent->hub), app->opened[cookie]));
+}
+
+void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const char *unit)
+{
+    const struct session_tag tag = {.type = MR_F64, .unit = unit ? unit : "", .description = "", .low = 0, .high = 100};
+    open_tag(app, cookie, topic, unit ? &tag : NULL);
+}
+
+void app_open_promise(struct app *app, uint32_t cookie, const char *topic, uint32_t stale_ms)
+{
+    const struct session_tag tag = {
+        .type = MR_F64, .unit = "", .description = "", .low = 0, .high = 100, .stale_ms = stale_ms};
+    open_tag(app, cookie, topic, &tag);
 }
 
 static void put(struct app *app, enum lane lane, struct record *record, const struct mr_value *value)
