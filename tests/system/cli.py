@@ -255,6 +255,26 @@ def a_lost_broker_is_told():
         sub.wait_for("millrace: the agent is gone").end(signal.SIGINT)
 
 
+def a_killed_dev_takes_its_children_along():
+    with Bus() as bus:
+        task = pathlib.Path(f"/proc/{bus.dev.child.pid}/task/{bus.dev.child.pid}")
+        children = task.joinpath("children").read_text(encoding="ascii").split()
+        check(len(children) == 2, children)
+        bus.dev.end(signal.SIGKILL, status=-signal.SIGKILL)
+        until = time.monotonic() + harness.WAIT_S
+        while any(is_running(child) for child in children):
+            check(time.monotonic() < until, f"still there: {children}")
+
+
+def is_running(process):
+    """Whether the process is there and not only unreaped."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return "\nState:\tZ" not in status
+
+
 def init_never_overwrites():
     with tempfile.TemporaryDirectory(prefix="millrace-test-") as folder:
         said = cli("init", "--out", f"{folder}/x", "--name", "press-07", "--path", "acme/line3/press-07")[0]
@@ -280,4 +300,4 @@ def dev_ends_by_itself_and_starts_again():
 
 harness.main(values_of_this_machine, publish_and_subscribe, chinese_names_are_aligned, requests, who_is_there,
              refusals_say_why_and_where, checks_find_what_is_wrong, context_with_an_agent_of_its_own,
-             a_lost_broker_is_told, init_never_overwrites, dev_ends_by_itself_and_starts_again)
+             a_lost_broker_is_told, a_killed_dev_takes_its_children_along, init_never_overwrites, dev_ends_by_itself_and_starts_again)
