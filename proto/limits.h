@@ -34,7 +34,8 @@ enum {
     AGENT_FRAME_MAX_BYTES = 128 * 1024, /* [wire] between app, agent and broker */
     AGENT_MAXMSGSIZE_BYTES =
         192 * 1024, /* ZMQ_MAXMSGSIZE: above the frame limit, so that a frame too long is refused in words */
-    MESH_FRAME_MAX_BYTES = 1024 * 1024, /* [wire] between brokers */
+    MESH_FRAME_MAX_BYTES = 1024 * 1024,  /* [wire] between brokers */
+    MESH_MAXMSGSIZE_BYTES = 1536 * 1024, /* ZMQ_MAXMSGSIZE there, above the frame limit likewise */
 
     /* Queues */
     SUBSCRIPTION_RING_BYTES = 4 * 1024 * 1024, /* per subscription, in the SDK */
