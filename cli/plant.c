@@ -324,36 +324,46 @@ static enum mr_rc put_in_place(const struct making *m, struct err *err)
     return rename(m->part, m->dir) == 0 ? MR_OK : fail_at(m->dir, err);
 }
 
+/* All that can be known before a file is made. */
+static enum mr_rc plan(struct making *m, struct err *err)
+{
+    unsigned port = 0;
+    enum mr_rc rc = check_wish(m->wish, err);
+    if (!rc)
+        rc = take_dir(m, err);
+    if (!rc)
+        rc = check_free(m, err);
+    if (!rc)
+        rc = choose_port(m->wish, &port, err);
+    return rc ? rc : fill(m->plant, m->wish, port, err);
+}
+
+static enum mr_rc carry_out(struct making *m, struct err *err)
+{
+    enum mr_rc rc = keys_init();
+    if (!rc)
+        rc = make_part(m, err);
+    if (!rc)
+        rc = make_all(m, err);
+    if (!rc)
+        rc = put_in_place(m, err);
+    if (rc && *m->part)
+        plant_remove(m->part);
+    return rc;
+}
+
 enum mr_rc plant_make(const struct plant_wish *wish, struct plant **ret, struct err *err)
 {
-    struct making m = {.wish = wish};
-    unsigned port = 0;
-    enum mr_rc rc = check_wish(wish, err);
+    struct making m = {.wish = wish, .plant = mem_calloc(1, sizeof *m.plant)};
+    if (!m.plant)
+        return MR_NO_MEMORY;
+    enum mr_rc rc = plan(&m, err);
     if (!rc)
-        rc = keys_init();
-    if (!rc)
-        rc = take_dir(&m, err);
-    if (!rc)
-        rc = choose_port(wish, &port, err);
+        rc = carry_out(&m, err);
     if (rc)
-        return rc;
-    m.plant = mem_calloc(1, sizeof *m.plant);
-    rc = m.plant ? fill(m.plant, wish, port, err) : MR_NO_MEMORY;
-    if (!rc)
-        rc = check_free(&m, err);
-    if (!rc)
-        rc = make_part(&m, err);
-    if (!rc)
-        rc = make_all(&m, err);
-    if (!rc)
-        rc = put_in_place(&m, err);
-    if (!rc) {
+        plant_free(m.plant);
+    else
         *ret = m.plant;
-        return MR_OK;
-    }
-    if (*m.part)
-        plant_remove(m.part);
-    plant_free(m.plant);
     return rc;
 }
 
