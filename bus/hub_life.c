@@ -109,7 +109,8 @@ enum mr_rc hub_be_born(struct hub *h, struct port *from, const struct session_bi
     if (is_peers)
         hub_seal_birth(h, from, birth);
     enum mr_rc rc = presence_birth(h->presence, birth, &result);
-    if (rc || result == PRESENCE_OLD)
+    bool is_told_twice = result == PRESENCE_SAME && is_peers && hub_home(h, birth->publisher) == HOME_HERE;
+    if (rc || result == PRESENCE_OLD || is_told_twice)
         return rc;
     hub_set_home(h, birth->publisher, from);
     if (result == PRESENCE_SAME)

@@ -186,21 +186,13 @@ int64_t hub_mesh_deadline(const struct hub *h)
 }
 
 /* -- births that were rolled back -- */
-static struct port *home_port(const struct hub *h, uint32_t owner)
-{
-    for (uint32_t i = 1; i <= h->max_ports; i++)
-        if (h->ports[i] && h->ports[i]->kind == PORT_AGENT && h->ports[i]->owner == owner && !h->ports[i]->is_over)
-            return h->ports[i];
-    return NULL;
-}
-
 void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth)
 {
     struct hub *h = p->hub;
     enum presence_result ignored;
     if (publisher == h->self && birth > h->birth)
         h->events->on_birth_floor(h->user, birth);
-    struct port *home = home_port(h, publisher);
+    struct port *home = hub_agent_port(h, publisher);
     if (!home || birth <= home->birth)
         return;
     hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' is known with a later birth by '%s'; it must be born again",

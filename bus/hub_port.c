@@ -42,7 +42,8 @@ static enum mr_rc tell_life(struct port *p, const struct life *life)
 void hub_tell_life(struct port *p, uint32_t publisher)
 {
     const struct life *life = presence_get(p->hub->presence, publisher);
-    if (!life || !idmap_get(&p->told_publishers, publisher))
+    bool is_for_others = p->kind == PORT_MESH_IN && hub_home(p->hub, publisher) != HOME_HERE;
+    if (!life || is_for_others || !idmap_get(&p->told_publishers, publisher))
         return;
     hub_must(p, tell_life(p, life));
     hub_mark(p);

@@ -280,8 +280,9 @@ void hub_mark(struct port *p);      /* has something to flush */
 void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) FORMAT_CHECKED(3, 4);
 /* hub_session.c */
 extern const struct session_events hub_session_events;
-struct port *hub_port_at(const struct hub *h, uint32_t number); /* NULL: no such port */
-void hub_free_port(struct port *p);                             /* NULL is fine */
+struct port *hub_port_at(const struct hub *h, uint32_t number);   /* NULL: no such port */
+struct port *hub_agent_port(const struct hub *h, uint32_t owner); /* of an identity that is with us; NULL: it is not */
+void hub_free_port(struct port *p);                               /* NULL is fine */
 void hub_set_session_clock(struct port *p);
 /* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
 void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);

@@ -205,6 +205,24 @@ void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head
         hand_to_readers(h, from, head, record);
 }
 
+static const struct slot *slot_of(const struct hub *h, uint32_t topic, uint32_t owner)
+{
+    const struct slot *slots[SLOTS_PER_TOPIC];
+    size_t n = lastval_get(h->lastval, topic, slots, SLOTS_PER_TOPIC);
+    for (size_t i = 0; i < n; i++)
+        if (slots[i]->owner == owner)
+            return slots[i];
+    return NULL;
+}
+
+/* What somebody else cleared: its writer hears of it, whether it subscribes to it or not. */
+static void tell_owner(struct hub *h, const struct slot *slot)
+{
+    struct port *p = hub_agent_port(h, slot->owner);
+    if (p && p->is_welcome)
+        hub_put_slot(p, slot, 0);
+}
+
 /* A CLEAR by one identity clears what the others have there, at the very versions seen here: each becomes a tombstone of that
  * version, which everybody merges like any other. */
 static void clear_others(struct hub *h, uint32_t owner, uint32_t topic)
@@ -221,6 +239,7 @@ static void clear_others(struct hub *h, uint32_t owner, uint32_t topic)
                                        .source_us = slots[i]->source_us};
         keep(h, NULL, &head, slots[i]->owner, &cleared);
         hub_deliver(h, NULL, &head, &cleared);
+        tell_owner(h, slots[i]);
     }
 }
 
@@ -268,6 +287,20 @@ void hub_own_values_born(struct hub *h, uint64_t refused)
     }
 }
 
+/* An offered slot: what is held here already keeps its accept time, and what was cleared meanwhile is told. */
+static enum lastval_result keep_offered(struct port *p, const struct batch_head *head, const struct record *record)
+{
+    struct hub *h = p->hub;
+    struct batch_head offered = *head;
+    const struct slot *ours = slot_of(h, record->topic, p->owner);
+    if (ours && ours->head.birth == head->birth && ours->seq == record->seq)
+        offered.broker_us = MR_NO_TIME;
+    enum lastval_result kept = keep(h, p, &offered, p->owner, record);
+    if (kept == LASTVAL_OLD && ours && ours->cleared && !(record->flags & MR_CLEAR))
+        hub_put_slot(p, ours, 0);
+    return kept;
+}
+
 /* A broker's share of a record its agent sent. */
 static void accept_from_agent(struct port *p, const struct batch_head *head, struct record *record)
 {
@@ -277,7 +310,9 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
     flag_future(h, record);
     if (!is_offered && !is_new(h, p->owner, head, record->seq))
         return;
-    enum lastval_result kept = is_kept(record) ? keep(h, p, head, p->owner, record) : LASTVAL_TAKEN;
+    enum lastval_result kept = !is_kept(record) ? LASTVAL_TAKEN
+                               : is_offered     ? keep_offered(p, head, record)
+                                                : keep(h, p, head, p->owner, record);
     /* An offered slot that is newer than ours was lost on its way: subscribers get it now. */
     if (!is_offered || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER) {
         record->flags |= is_offered ? MR_FROM_SNAPSHOT : 0;
@@ -298,8 +333,11 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     if (!is_again && !is_new(h, owner, head, record->seq))
         return;
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
-    if (!is_again || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER)
-        hub_deliver(h, p, head, record);
+    if (is_again && kept != LASTVAL_TAKEN && kept != LASTVAL_ANOTHER)
+        return;
+    hub_deliver(h, p, head, record);
+    if (is_again && record->flags & MR_CLEAR)
+        tell_owner(h, slot_of(h, record->topic, owner));
 }
 
 /* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
@@ -325,7 +363,7 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     if ((owner == h->self && !is_cleared_elsewhere) ||
         (!is_snapshot && !(record->flags & MR_FROM_SNAPSHOT) && !is_new(h, owner, head, record->seq)))
         return;
-    if (route_subscribers(h->route, record->topic).n == 0)
+    if (owner != h->self && route_subscribers(h->route, record->topic).n == 0)
         return; /* the last who followed it left while it was on its way: nobody would forget it any more */
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     if (kept == LASTVAL_OLD && (is_snapshot || record->flags & MR_FROM_SNAPSHOT))

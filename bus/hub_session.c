@@ -18,6 +18,14 @@ struct port *hub_port_at(const struct hub *h, uint32_t number)
     return number >= 1 && number <= h->max_ports ? h->ports[number] : NULL;
 }
 
+struct port *hub_agent_port(const struct hub *h, uint32_t owner)
+{
+    for (uint32_t i = 1; i <= h->max_ports; i++)
+        if (h->ports[i] && h->ports[i]->kind == PORT_AGENT && h->ports[i]->owner == owner && !h->ports[i]->is_over)
+            return h->ports[i];
+    return NULL;
+}
+
 static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry_ms)
 {
     struct port *p = user;

@@ -338,6 +338,41 @@ static void one_who_clears_clears_what_others_wrote_everywhere(void **state)
     assert_true(tells(app_told(c), "demo/shared=6 by m1/a\n"));
 }
 
+static void one_who_was_away_hears_that_its_value_was_cleared(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1];
+    app_open_topic(a, 1, "demo/shared", NULL);
+    app_open_topic(b, 1, "demo/shared", NULL);
+    app_write(a, 1, 5, MR_KEEP);
+    world_pump(w);
+    world_cut(w, 0);
+    app_write(b, 1, 0, MR_CLEAR);
+    world_pump(w);
+    world_connect_to(w, 0, 2);
+    app_subscribe(a, 1, "demo/#");
+    const char *told = app_told(a);
+    assert_true(tells(told, "demo/shared=none by m1/a"));
+    assert_int_equal(count(told, "demo/shared=5"), 0);
+}
+
+/* promise: presence */
+static void an_app_that_ends_is_dead_for_all_brokers_after_lists_were_told(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1];
+    app_subscribe(b, 1, "demo/#");
+    app_open_topic(a, 1, "./x", NULL);
+    app_write(a, 1, 5, MR_KEEP);
+    world_pump(w);
+    world_unjoin(w, 0, 2); /* mr3 sends mr1 the whole table again, with m1/a in it */
+    world_join(w, 0, 2);
+    app_told(b);
+    app_close(a, true);
+    world_pump(w);
+    assert_true(tells(app_told(b), "m1/a dead: closed\n"));
+}
+
 static void only_a_broker_asks_for_everything_kept(void **state)
 {
     struct world *w = *state;
@@ -416,6 +451,8 @@ int main(void)
         ON_PLANT(a_birth_below_one_that_a_peer_knows_is_corrected),
         ON_PLANT(a_request_finds_its_responder_across_the_mesh),
         ON_PLANT(one_who_clears_clears_what_others_wrote_everywhere),
+        ON_PLANT(one_who_was_away_hears_that_its_value_was_cleared),
+        ON_PLANT(an_app_that_ends_is_dead_for_all_brokers_after_lists_were_told),
         ON_PLANT(only_a_broker_asks_for_everything_kept),
         cmocka_unit_test(a_peer_that_never_answers_is_waited_for_only_so_long),
         ON_PLANT(a_hub_with_more_peers_than_may_be_is_refused),
