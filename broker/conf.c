@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct listen_section {
-    char *agents;
+    char *agents, *mesh;
 };
 
 struct limits_section {
@@ -16,7 +16,7 @@ struct limits_section {
 
 /* broker.yaml as it is written; NULL: not given. */
 struct file {
-    char *name, *data, *key, *registry;
+    char *name, *data, *key, *registry, *directory;
     char **peers;
     unsigned n_peers;
     struct listen_section *listen;
@@ -29,6 +29,7 @@ struct file {
 
 static const cyaml_schema_field_t listen_fields[] = {
     CYAML_FIELD_STRING_PTR("agents", OPTIONAL, struct listen_section, agents, 1, ZSOCK_ADDRESS_SIZE - 1),
+    CYAML_FIELD_STRING_PTR("mesh", OPTIONAL, struct listen_section, mesh, 1, ZSOCK_ADDRESS_SIZE - 1),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t limits_fields[] = {
@@ -46,6 +47,7 @@ static const cyaml_schema_field_t fields[] = {
     CYAML_FIELD_MAPPING_PTR("listen", OPTIONAL, struct file, listen, listen_fields),
     CYAML_FIELD_STRING_PTR("key", OPTIONAL, struct file, key, 1, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("registry", OPTIONAL, struct file, registry, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("directory", OPTIONAL, struct file, directory, 1, CYAML_UNLIMITED),
     CYAML_FIELD_MAPPING_PTR("limits", OPTIONAL, struct file, limits, limits_fields),
     CYAML_FIELD_MAPPING_PTR("log", OPTIONAL, struct file, log, conf_log_fields),
     CYAML_FIELD_INT_PTR("pin_cpu", OPTIONAL, struct file, pin_cpu),
@@ -58,7 +60,9 @@ void broker_conf_defaults(struct broker_conf *ret)
     *ret = (struct broker_conf){.data = "/var/lib/millrace",
                                 .key_file = "broker.key",
                                 .registry_file = "registry.yaml",
+                                .directory_file = "directory.yaml",
                                 .listen_agents = "*:7420",
+                                .listen_mesh = "*:7421",
                                 .max_sessions = SESSIONS_PER_BROKER,
                                 .max_filters = FILTERS_PER_BROKER,
                                 .max_topics = BROKER_TOPICS,
@@ -96,19 +100,31 @@ static enum mr_rc take_limits(const struct conf *conf, const struct limits_secti
 }
 
 /* What the system will say when it listens is left to it; that it is an address is known here. */
-static enum mr_rc take_address(const struct conf *conf, const char *text, struct broker_conf *ret, struct err *err)
+static enum mr_rc take_address(const struct conf *conf, const char *where, const char *text,
+                               char ret[ZSOCK_ADDRESS_SIZE], struct err *err)
 {
+    if (!text)
+        return MR_OK;
     struct zsock_address parsed;
     struct err why;
     char literal[ZSOCK_ADDRESS_SIZE + 8];
     bool is_any = strncmp(text, "*:", 2) == 0;
     snprintf(literal, sizeof literal, "%s%s", is_any ? "0.0.0.0" : "", is_any ? text + 1 : text);
     if (zsock_address_parse(literal, 0, &parsed, &why) != MR_OK)
-        return conf_fail(conf, "listen.agents", err, "%s; for example \"*:7420\"", why.text);
+        return conf_fail(conf, where, err, "%s; for example \"%s\"", why.text, ret);
     if (!parsed.is_number)
-        return conf_fail(conf, "listen.agents", err,
-                         "'%s' is a name: give an IP address of this machine, or \"*:%u\" for all", text, parsed.port);
-    return conf_copy_text(conf, "listen.agents", text, ret->listen_agents, sizeof ret->listen_agents, err);
+        return conf_fail(conf, where, err, "'%s' is a name: give an IP address of this machine, or \"*:%u\" for all",
+                         text, parsed.port);
+    return conf_copy_text(conf, where, text, ret, ZSOCK_ADDRESS_SIZE, err);
+}
+
+static enum mr_rc take_listen(const struct conf *conf, const struct listen_section *given, struct broker_conf *ret,
+                              struct err *err)
+{
+    if (!given)
+        return MR_OK;
+    enum mr_rc rc = take_address(conf, "listen.agents", given->agents, ret->listen_agents, err);
+    return rc ? rc : take_address(conf, "listen.mesh", given->mesh, ret->listen_mesh, err);
 }
 
 static enum mr_rc take_files(const struct conf *conf, const struct file *file, struct broker_conf *ret, struct err *err)
@@ -118,6 +134,57 @@ static enum mr_rc take_files(const struct conf *conf, const struct file *file, s
         rc = conf_copy_file(conf, "key", file->key, ret->key_file, sizeof ret->key_file, err);
     if (!rc)
         rc = conf_copy_file(conf, "registry", file->registry, ret->registry_file, sizeof ret->registry_file, err);
+    if (!rc)
+        rc = conf_copy_file(conf, "directory", file->directory, ret->directory_file, sizeof ret->directory_file, err);
+    return rc;
+}
+
+/* -- peers ----------------------------------------------------------------------------------------------------------- */
+static enum mr_rc check_peer(const struct conf *conf, const char *where, const char *entry,
+                             const struct directory_broker *broker, const struct broker_conf *so_far, struct err *err)
+{
+    if (!broker)
+        return conf_fail(conf, where, err, "no key is known for '%s': add its name, address and public key to %s",
+                         entry, so_far->directory_file);
+    if (strcmp(broker->name, so_far->name) == 0)
+        return conf_fail(conf, where, err, "'%s' is this broker itself: list only the others", entry);
+    for (size_t i = 0; i < so_far->peers.n; i++) {
+        const struct directory_broker *other = &so_far->peers.list[i].broker;
+        if (other->mesh.port != broker->mesh.port || strcmp(other->mesh.host, broker->mesh.host) != 0)
+            continue;
+        return strcmp(other->name, broker->name) == 0
+                   ? conf_fail(conf, where, err, "'%s' is peers[%zu] already: list each once", entry, i)
+                   : conf_fail(conf, where, err,
+                               "'%s' and '%s' would both be at %s:%u: say a 'mesh' address of each in %s", other->name,
+                               broker->name, broker->mesh.host, broker->mesh.port, so_far->directory_file);
+    }
+    return MR_OK;
+}
+
+static enum mr_rc take_peers(const struct conf *conf, const struct file *file, struct broker_conf *ret, struct err *err)
+{
+    struct directory directory;
+    if (file->n_peers == 0)
+        return MR_OK;
+    if (file->n_peers > PEERS_MAX)
+        return conf_fail(conf, "peers", err, "%u are too many: a cluster has at most %d brokers, this one among them",
+                         file->n_peers, BROKERS_MAX);
+    enum mr_rc rc = directory_load(ret->directory_file, &directory, err);
+    if (rc == MR_NOT_FOUND)
+        err_wrap(err,
+                 "no peer can be trusted without a directory; copy it from another broker, or run 'millrace init'");
+    const struct directory_broker *self = rc ? NULL : directory_find(&directory, ret->name);
+    ret->is_listed = self != NULL;
+    if (self)
+        memcpy(ret->listed_key, self->public_key, sizeof ret->listed_key);
+    for (size_t i = 0; i < file->n_peers && !rc; i++) {
+        char where[32];
+        snprintf(where, sizeof where, "peers[%zu]", i);
+        const struct directory_broker *broker = directory_find(&directory, file->peers[i]);
+        rc = check_peer(conf, where, file->peers[i], broker, ret, err);
+        if (!rc)
+            peers_add(&ret->peers, broker);
+    }
     return rc;
 }
 
@@ -125,14 +192,14 @@ static enum mr_rc take(const struct conf *conf, const struct file *file, struct 
 {
     conf_beside(conf_name(conf), "broker.key", ret->key_file, sizeof ret->key_file);
     conf_beside(conf_name(conf), "registry.yaml", ret->registry_file, sizeof ret->registry_file);
+    conf_beside(conf_name(conf), "directory.yaml", ret->directory_file, sizeof ret->directory_file);
     enum mr_rc rc = conf_copy_name(conf, "name", file->name, ret->name, sizeof ret->name, err);
     if (!rc)
         rc = take_files(conf, file, ret, err);
-    if (!rc && file->n_peers > 0)
-        rc = conf_fail(conf, "peers", err,
-                       "this version runs one broker by itself: write 'peers: []' until brokers can join each other");
-    if (!rc && file->listen && file->listen->agents)
-        rc = take_address(conf, file->listen->agents, ret, err);
+    if (!rc)
+        rc = take_peers(conf, file, ret, err);
+    if (!rc)
+        rc = take_listen(conf, file->listen, ret, err);
     if (!rc)
         rc = take_limits(conf, file->limits, ret, err);
     if (!rc && file->pin_cpu)

@@ -99,7 +99,11 @@ def broker_files():
         plant.broker()
         good = (plant.folder / "broker.yaml").read_text(encoding="utf-8")
         for old, new, *words in (
-                ("peers: []", "peers: [mr2]", "x.yaml:3: peers: this version runs one broker by itself"),
+                ("peers: []", "peers: [mr2]", "x.yaml:3: peers[0]: no key is known for 'mr2': add its name, address and public key to"),
+                ("peers: []", "peers: [mr1]", "x.yaml:3: peers[0]: 'mr1' is this broker itself: list only the others"),
+                ("peers: []", "peers: [mr2]\ndirectory: none.yaml", "none.yaml", "no peer can be trusted without a directory"),
+                ("peers: []", f"peers: [{', '.join(f'mr{i}' for i in range(2, 11))}]", "peers: 9 are too many: a cluster has at most 9"),
+                (f"127.0.0.1:{plant.port}", f'127.0.0.1:{plant.port}", mesh: "mr1:7421', "listen.mesh: 'mr1:7421' is a name"),
                 ("name: mr1", "nmae: mr1", "unknown key 'nmae'; did you mean 'name'?"),
                 (f"127.0.0.1:{plant.port}", "mr1.plant.example:7420", "listen.agents: 'mr1.plant.example:7420' is a name"),
                 (f"127.0.0.1:{plant.port}", "7420", "x.yaml:4: listen.agents"),
