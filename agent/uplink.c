@@ -269,7 +269,9 @@ enum mr_rc uplink_new(struct uplink **ret, const struct uplink_options *options,
                                        .patience = {.start_ms = UPLINK_RETRY_MS,
                                                     .most_ms = UPLINK_RETRY_MAX_MS,
                                                     .quick_ms = UPLINK_QUICK_MS,
-                                                    .quick_most_ms = UPLINK_QUICK_RETRY_MS}};
+                                                    .quick_most_ms = UPLINK_QUICK_RETRY_MS,
+                                                    .refused_least_ms = UPLINK_REFUSED_MS,
+                                                    .refused_most_ms = UPLINK_REFUSED_MAX_MS}};
     struct uplink *u = mem_calloc(1, sizeof *u);
     enum mr_rc rc = u ? zdial_new(&u->dial, &dial, &callbacks, u) : MR_NO_MEMORY;
     if (rc) {

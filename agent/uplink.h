@@ -17,7 +17,9 @@ enum {
     UPLINK_RETRY_MAX_MS = 15000,
     UPLINK_QUICK_MS = 30000,
     UPLINK_QUICK_RETRY_MS = 1000,
-    UPLINK_LEAVE_MS = 200 /* for a goodbye to be written */
+    UPLINK_REFUSED_MS = 15000,     /* at least so long until a broker that refused is asked again, */
+    UPLINK_REFUSED_MAX_MS = 60000, /* at most */
+    UPLINK_LEAVE_MS = 200          /* for a goodbye to be written */
 };
 
 struct uplink;

@@ -1,26 +1,22 @@
 /* broker.c - wires the parts of a broker together; the only one that knows them all. */
 #include "broker/broker.h"
 #include "base/clock.h"
+#include "base/io/birth.h"
 #include "base/io/keys.h"
 #include "base/io/program.h"
 #include "base/io/saver.h"
-#include "base/io/zap.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/agents.h"
-#include "broker/registry.h"
+#include "broker/edges.h"
 #include "broker/report.h"
-#include "broker/selfcheck.h"
 #include "broker/values.h"
 #include "broker/who.h"
 #include "bus/hub.h"
-#include "proto/lanes.h"
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    RETRY_MS = 500, /* said to agents when the broker stops: it may be back soon */
-    AGENTS_RANK = 3,
+    RETRY_MS = 500, /* said to agents and peers when the broker stops: it may be back soon */
     SAVED_MAX_BYTES = 2 * SLOT_BYTES_PER_SITE
 };
 
@@ -28,15 +24,16 @@ static const int64_t ns_per_ms = 1000000;
 
 struct broker {
     struct broker_conf conf;
+    const char *peer_names[PEERS_MAX];
     struct loop *loop;
     struct zctx *zctx;
     struct key_pair *keys;
-    struct registry *registry;
-    struct zap *zap;
+    struct birth birth;
+    uint64_t birth_floor; /* a peer knows this birth of ours; 0: none above ours */
     struct rights *rights;
     struct hub *hub;
     struct saver *saver;
-    struct agents *agents;
+    struct edges *edges;
     struct who who;
     struct values values;
     struct loop_hook turn_end;
@@ -44,41 +41,62 @@ struct broker {
     loop_fn *on_stopped; /* NULL: not stopping, or told already */
     void *stopped_user;
     int64_t stop_by_ns;
-    bool is_saved;   /* stopping: the last values are on disk, or cannot get there */
-    bool is_proving; /* the self-check runs: nobody is admitted */
+    bool is_saved; /* stopping: the last values are on disk, or cannot get there */
 };
 
-/* -- admission ------------------------------------------------------------------------------------------------------- */
-static bool look_up(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
+/* -- births ---------------------------------------------------------------------------------------------------------- */
+static const struct birth_kind birth_kind = {.file = "birth", .head = "millrace-birth v1"};
+
+static void warn_of_disk(const struct err *warning)
 {
-    const struct broker *b = user;
-    if (b->is_proving) /* the self-check's own stranger is none that an operator should hear of */
-        return false;
-    const struct registry_identity *who = registry_find_key(b->registry, request->key);
-    if (!who) {
-        char fingerprint[KEYS_FINGERPRINT_SIZE];
-        keys_fingerprint(request->key, fingerprint);
-        log_event(WARN, "BROKER-KEY-REFUSED", "key=%s address=%s remedy=%s", fingerprint, request->address,
-                  "add its public key to the registry, then reload");
-        return false;
-    }
-    snprintf(ret_user_id, ZAP_USER_ID_SIZE, "%s", who->user_id);
-    return true;
+    if (*warning->text)
+        log_event(WARN, "BROKER-BIRTH-NOT-SAVED", "reason=%s", warning->text);
+}
+
+static void begin_birth(struct broker *b)
+{
+    enum { US_PER_S = 1000000 };
+    struct err warning;
+    uint32_t now_s = (uint32_t)(clock_real_us(clock_system()) / US_PER_S);
+    birth_open(&b->birth, &birth_kind, b->conf.data, rand_system(), now_s, &warning);
+    warn_of_disk(&warning);
+}
+
+static void be_born_again(struct broker *b)
+{
+    struct err warning;
+    birth_rise(&b->birth, b->birth_floor, &warning);
+    b->birth_floor = 0;
+    warn_of_disk(&warning);
+    hub_set_birth(b->hub, b->birth.epoch);
+    log_event(WARN, "BROKER-REBORN", "births=%u reason=%s", b->birth.births,
+              "a peer knew a later birth: was the data folder restored or copied?");
 }
 
 /* -- the hub's events ------------------------------------------------------------------------------------------------ */
 static void on_output(void *user, uint32_t port)
 {
     struct broker *b = user;
-    agents_on_output(b->agents, port);
+    edges_on_output(b->edges, port);
 }
 
 static void on_over(void *user, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms)
 {
     struct broker *b = user;
-    (void)retry_ms;
-    report_end(b->hub, port, rc, reason);
-    agents_on_over(b->agents, port);
+    edges_on_over(b->edges, port, rc, reason, retry_ms);
+}
+
+static void on_peer(void *user, uint32_t port)
+{
+    struct broker *b = user;
+    edges_on_peer(b->edges, port);
+}
+
+static void on_birth_floor(void *user, uint64_t floor)
+{
+    struct broker *b = user;
+    if (floor > b->birth_floor)
+        b->birth_floor = floor;
 }
 
 static void on_notice(void *user, enum hub_notice notice, const char *text)
@@ -87,15 +105,21 @@ static void on_notice(void *user, enum hub_notice notice, const char *text)
     report_notice(notice, text);
 }
 
-static const struct hub_events events = {.on_output = on_output, .on_over = on_over, .on_notice = on_notice};
+static const struct hub_events events = {.on_output = on_output,
+                                         .on_over = on_over,
+                                         .on_peer = on_peer,
+                                         .on_birth_floor = on_birth_floor,
+                                         .on_notice = on_notice};
 
 /* -- the loop -------------------------------------------------------------------------------------------------------- */
 static void on_turn_end(void *user)
 {
     struct broker *b = user;
     do { /* what ends gives others something to say: they say it at once */
+        if (b->birth_floor)
+            be_born_again(b);
         hub_turn_end(b->hub);
-    } while (agents_flush(b->agents));
+    } while (edges_flush(b->edges) || b->birth_floor);
     loop_timer_start(b->tick, hub_deadline(b->hub));
 }
 
@@ -110,7 +134,7 @@ static void on_values(void *user)
     struct broker *b = user;
     struct zap_stats zap;
     int64_t now_ns = loop_now_ns(b->loop);
-    zap_get_stats(b->zap, &zap);
+    edges_get_keys(b->edges, &zap);
     values_write(&b->values, b->hub, &zap, now_ns);
     log_flush();
     loop_timer_start(b->value_timer, now_ns + VALUES_MS * ns_per_ms);
@@ -120,13 +144,16 @@ static void on_values(void *user)
 static enum mr_rc new_hub(struct broker *b, struct err *err)
 {
     char path[BROKER_NAME_SIZE + 16];
+    uint32_t n_peers = (uint32_t)b->conf.peers.n;
     snprintf(path, sizeof path, "$broker/%s", b->conf.name);
     const struct hub_conf conf = {.kind = HUB_BROKER,
                                   .name = b->conf.name,
                                   .identity = b->conf.name,
                                   .path = path,
-                                  .birth = rand_u64(rand_system()),
-                                  .max_ports = b->conf.max_sessions,
+                                  .birth = b->birth.epoch,
+                                  .peers = b->peer_names,
+                                  .n_peers = n_peers,
+                                  .max_ports = b->conf.max_sessions + EDGES_PORTS_PER_PEER * n_peers,
                                   .max_filters = b->conf.max_filters,
                                   .max_filters_per_port = FILTERS_PER_AGENT,
                                   .max_topics = b->conf.max_topics,
@@ -158,50 +185,72 @@ static enum mr_rc new_saver(struct broker *b, struct err *err)
     return rc;
 }
 
+static enum mr_rc check_key(const struct broker_conf *conf, const struct key_pair *keys, struct err *err)
+{
+    if (keys_kind(keys) != KEYS_BROKER) {
+        err_set(err, "%s: is no broker's key: name the one that is, as 'key' in broker.yaml", conf->key_file);
+        return MR_INVALID;
+    }
+    if (conf->is_listed && !keys_equal(conf->listed_key, keys_public(keys))) {
+        err_set(err,
+                "%s: has another public key for '%s' than %s: its peers would refuse it; mend the one that is wrong",
+                conf->directory_file, conf->name, conf->key_file);
+        return MR_INVALID;
+    }
+    return MR_OK;
+}
+
 enum mr_rc broker_load_key(const struct broker_conf *conf, struct key_pair **ret, struct err *err)
 {
     struct key_pair *keys = NULL;
     enum mr_rc rc = keys_load(conf->key_file, &keys, err);
+    if (!rc)
+        rc = check_key(conf, keys, err);
     if (rc)
-        return rc;
-    if (keys_kind(keys) == KEYS_BROKER) {
+        keys_free(keys);
+    else
         *ret = keys;
-        return MR_OK;
-    }
-    keys_free(keys);
-    err_set(err, "%s: is no broker's key: name the one that is, as 'key' in broker.yaml", conf->key_file);
-    return MR_INVALID;
+    return rc;
 }
 
-static enum mr_rc new_parts(struct broker *b, struct err *err)
+static enum mr_rc new_edges(struct broker *b, struct err *err)
 {
-    enum mr_rc rc = broker_load_key(&b->conf, &b->keys, err);
-    if (!rc)
-        rc = registry_load(b->conf.registry_file, rand_system(), &b->registry, err);
-    if (!rc)
-        rc = rights_new_open(&b->rights, err);
-    if (!rc)
-        rc = new_hub(b, err);
-    if (!rc)
-        rc = new_saver(b, err);
-    if (rc)
-        return rc;
-    b->who = (struct who){.hub = b->hub, .broker = b->conf.name, .clock = clock_system()};
-    const struct agents_options agents = {.loop = b->loop,
-                                          .zctx = b->zctx,
-                                          .hub = b->hub,
-                                          .rand = rand_system(),
-                                          .registry = b->registry,
-                                          .max_sessions = b->conf.max_sessions};
-    rc = agents_new(&b->agents, &agents, err);
-    if (!rc)
-        rc = values_open(&b->values, b->hub, b->conf.name, loop_now_ns(b->loop), err);
+    const struct edges_options options = {
+        .loop = b->loop, .zctx = b->zctx, .hub = b->hub, .rand = rand_system(), .keys = b->keys, .conf = &b->conf};
+    return edges_new(&b->edges, &options, err);
+}
+
+/* What it says of itself. */
+static enum mr_rc new_views(struct broker *b, struct err *err)
+{
+    b->who = (struct who){.hub = b->hub,
+                          .broker = b->conf.name,
+                          .peers = b->peer_names,
+                          .n_peers = b->conf.peers.n,
+                          .clock = clock_system()};
+    enum mr_rc rc = values_open(&b->values, b->hub, b->conf.name, loop_now_ns(b->loop), err);
     if (rc)
         return rc;
     rc = who_serve(&b->who);
     if (rc)
         err_set(err, "%s", rc_text(rc));
     return rc;
+}
+
+static enum mr_rc new_parts(struct broker *b, struct err *err)
+{
+    enum mr_rc rc = broker_load_key(&b->conf, &b->keys, err);
+    if (!rc)
+        rc = rights_new_open(&b->rights, err);
+    if (rc)
+        return rc;
+    begin_birth(b);
+    rc = new_hub(b, err);
+    if (!rc)
+        rc = new_edges(b, err);
+    if (!rc)
+        rc = new_saver(b, err);
+    return rc ? rc : new_views(b, err);
 }
 
 static enum mr_rc new_timers(struct broker *b, struct err *err);
@@ -215,6 +264,8 @@ enum mr_rc broker_new(struct broker **ret, struct loop *loop, struct zctx *zctx,
         return MR_NO_MEMORY;
     }
     b->conf = *conf;
+    for (size_t i = 0; i < conf->peers.n; i++)
+        b->peer_names[i] = b->conf.peers.list[i].broker.name;
     b->loop = loop;
     b->zctx = zctx;
     enum mr_rc rc = new_parts(b, err);
@@ -228,49 +279,25 @@ enum mr_rc broker_new(struct broker **ret, struct loop *loop, struct zctx *zctx,
     return MR_OK;
 }
 
-static struct zserver_options listener(const struct broker *b)
-{
-    return (struct zserver_options){.address = b->conf.listen_agents,
-                                    .domain = "agents",
-                                    .public_key = keys_public(b->keys),
-                                    .secret_key = keys_secret(b->keys),
-                                    .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
-                                    .receive_frames = LANES_HIGH_WATER_FRAMES,
-                                    .send_frames = LANES_HIGH_WATER_FRAMES,
-                                    .rank = AGENTS_RANK};
-}
-
 enum mr_rc broker_start(struct broker *b, struct err *err)
 {
-    const struct zserver_options options = listener(b);
-    enum mr_rc rc = zap_new(b->loop, b->zctx, look_up, b, &b->zap, err);
-    if (rc)
-        return rc;
-    b->is_proving = true;
-    rc = selfcheck_run(b->loop, b->zctx, &options, err);
-    b->is_proving = false;
-    if (!rc)
-        rc = agents_listen(b->agents, &options, err);
+    enum mr_rc rc = edges_start(b->edges, err);
     if (rc)
         return rc;
     loop_on_turn_end(b->loop, &b->turn_end, on_turn_end, b);
     on_values(b);
-    log_event(INFO, "BROKER-START", "name=%s address=%s identities=%zu version=%s", b->conf.name,
-              agents_address(b->agents), registry_count(b->registry), program_version());
+    log_event(INFO, "BROKER-START", "name=%s address=%s identities=%zu peers=%zu mesh=%s births=%u version=%s",
+              b->conf.name, edges_agents_address(b->edges), edges_identities(b->edges), edges_peers(b->edges),
+              edges_mesh_address(b->edges), b->birth.births, program_version());
     return MR_OK;
 }
 
 enum mr_rc broker_reload(struct broker *b, struct err *err)
 {
-    struct registry *fresh = NULL;
-    enum mr_rc rc = registry_load(b->conf.registry_file, rand_system(), &fresh, err);
-    if (rc)
-        return rc;
-    agents_set_registry(b->agents, fresh);
-    registry_free(b->registry);
-    b->registry = fresh;
-    log_event(INFO, "BROKER-RELOAD", "identities=%zu", registry_count(fresh));
-    return MR_OK;
+    enum mr_rc rc = edges_reload(b->edges, err);
+    if (!rc)
+        log_event(INFO, "BROKER-RELOAD", "identities=%zu peers=%zu", edges_identities(b->edges), edges_peers(b->edges));
+    return rc;
 }
 
 /* -- the end --------------------------------------------------------------------------------------------------------- */
@@ -279,7 +306,8 @@ static void on_stop_timer(void *user)
     enum { LOOK_AGAIN_MS = 20 };
     struct broker *b = user;
     int64_t now_ns = loop_now_ns(b->loop);
-    if ((agents_count(b->agents) > 0 || !b->is_saved) && now_ns < b->stop_by_ns) {
+    bool is_done = edges_stop(b->edges, "the broker stops", RETRY_MS) && b->is_saved;
+    if (!is_done && now_ns < b->stop_by_ns) {
         loop_timer_start(b->stop_timer, now_ns + LOOK_AGAIN_MS * ns_per_ms);
         return;
     }
@@ -314,7 +342,7 @@ void broker_stop(struct broker *b, loop_fn *on_stopped, void *user)
     b->on_stopped = on_stopped;
     b->stopped_user = user;
     b->stop_by_ns = loop_now_ns(b->loop) + BROKER_STOP_MS * ns_per_ms;
-    agents_bye_all(b->agents, MR_CLOSED, "the broker stops", RETRY_MS);
+    (void)edges_stop(b->edges, "the broker stops", RETRY_MS); /* on_stop_timer() goes on with it */
     saver_finish(b->saver, on_saved, b);
     loop_timer_start(b->stop_timer, loop_now_ns(b->loop));
 }
@@ -327,17 +355,15 @@ void broker_free(struct broker *b)
     loop_timer_free(b->tick);
     loop_timer_free(b->value_timer);
     loop_timer_free(b->stop_timer);
-    agents_free(b->agents);
-    zap_free(b->zap);
+    edges_free(b->edges);
     saver_free(b->saver);
     hub_free(b->hub);
     rights_free(b->rights);
-    registry_free(b->registry);
     keys_free(b->keys);
     mem_free(b);
 }
 
 uint16_t broker_port(const struct broker *b)
 {
-    return agents_port(b->agents);
+    return edges_agents_port(b->edges);
 }

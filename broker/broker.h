@@ -1,7 +1,7 @@
-/* broker.h - the broker as a library: a hub, the listener for agents, the registry of keys, and what it says of itself.
+/* broker.h - the broker as a library: a hub, its edges to agents and to other brokers, and what it says of itself.
  *
  *   broker_conf_load("broker.yaml", &conf, &err)
- *   broker_new(&broker, loop, zctx, &conf, &err)   key, registry, tables
+ *   broker_new(&broker, loop, zctx, &conf, &err)   key, registry, birth, tables
  *   broker_start(broker, &err)                     self-check, then listens
  *   ... loop_run(loop) ...
  *   broker_stop(broker, on_stopped, user)          drains
@@ -20,7 +20,7 @@ enum { BROKER_STOP_MS = 2000 }; /* the most broker_stop() takes */
 struct broker;
 struct key_pair;
 
-/* The key that broker.yaml names, if it is a broker's; the caller owns it.
+/* The key that broker.yaml names, if it is a broker's and the one that the directory has for it; the caller owns it.
  * MR_NOT_FOUND, MR_DENIED, MR_INVALID: the file, with what to do about it; MR_NO_MEMORY. */
 MUST enum mr_rc broker_load_key(const struct broker_conf *conf, struct key_pair **ret, struct err *err);
 
@@ -34,17 +34,17 @@ MUST enum mr_rc broker_new(struct broker **ret, struct loop *loop, struct zctx *
  * remedy; MR_NO_MEMORY. */
 MUST enum mr_rc broker_start(struct broker *b, struct err *err);
 
-/* Reads the registry again. What it does not name any more is cut off at once; what is new may connect at once. On failure
- * the old one stays in force. */
+/* Reads the registry again, and with peers the directory. What they do not name any more is cut off at once; identities that
+ * are new may connect at once, new peers need a restart. On failure what was known stays in force. */
 MUST enum mr_rc broker_reload(struct broker *b, struct err *err);
 
-/* Tells all sessions to come again elsewhere or later, flushes, then calls on_stopped once from the loop, at the latest
+/* Tells all sessions, those of agents first, to come again elsewhere or later, flushes, then calls on_stopped once from the loop, at the latest
  * after BROKER_STOP_MS. */
 void broker_stop(struct broker *b, loop_fn *on_stopped, void *user);
 
 /* NULL is fine. */
 void broker_free(struct broker *b);
 
-/* The port listened on, 0 before broker_start(). */
+/* The port for agents, 0 before broker_start(). */
 uint16_t broker_port(const struct broker *b);
 #endif

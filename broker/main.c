@@ -34,7 +34,7 @@ static void reload(void *user)
     struct daemon *d = user;
     struct err err = {{0}};
     if (broker_reload(d->broker, &err) != MR_OK)
-        log_event(ERROR, "BROKER-RELOAD-FAILED", "reason=%s kept=%s", err.text, "the registry as it was");
+        log_event(ERROR, "BROKER-RELOAD-FAILED", "reason=%s kept=%s", err.text, "registry and directory as they were");
 }
 
 static void stop(void *user, loop_fn *on_stopped, void *on_stopped_user)
@@ -60,7 +60,8 @@ static enum mr_rc check(const struct broker_conf *conf, struct err *err)
     if (!rc)
         rc = registry_load(conf->registry_file, rand_system(), &registry, err);
     if (!rc)
-        printf("ok: broker '%s' on %s, %zu identities\n", conf->name, conf->listen_agents, registry_count(registry));
+        printf("ok: broker '%s' on %s, %zu identities, %zu peers\n", conf->name, conf->listen_agents,
+               registry_count(registry), conf->peers.n);
     registry_free(registry);
     keys_free(keys);
     return rc;

@@ -16,6 +16,8 @@ static const struct {
     [VALUE_RECORDS_OUT] = {"records/out", "1/s", "Records handed out, over the last interval"},
     [VALUE_DROPPED] = {"dropped", "", "Records dropped for slow readers since the start"},
     [VALUE_REFUSED] = {"refused", "", "Records and requests that rights refused since the start"},
+    [VALUE_PEERS] = {"peers", "", "Other brokers of the cluster"},
+    [VALUE_PEERS_UP] = {"peers/up", "", "Those whose records reach this broker"},
     [VALUE_KEYS_ADMITTED] = {"keys/admitted", "", "Connections whose key was known, since the start"},
     [VALUE_KEYS_REFUSED] = {"keys/refused", "", "Connections whose key was not known, since the start"},
 };
@@ -54,6 +56,8 @@ void values_write(struct values *v, struct hub *hub, const struct zap_stats *zap
         [VALUE_RECORDS_OUT] = (double)(now.records_out - v->records_out) * per_s,
         [VALUE_DROPPED] = (double)now.dropped,
         [VALUE_REFUSED] = (double)now.refused,
+        [VALUE_PEERS] = now.peers,
+        [VALUE_PEERS_UP] = now.peers_up,
         [VALUE_KEYS_ADMITTED] = (double)zap->admitted,
         [VALUE_KEYS_REFUSED] = (double)(zap->refused + zap->malformed),
     };

@@ -3,6 +3,7 @@
  *   sessions, topics, filters, slots       counts now
  *   records/in, records/out                1/s, over the last interval
  *   dropped, refused                       records since the start: lost to slow readers; denied by rights
+ *   peers, peers/up                        other brokers of the cluster; those whose records reach this one
  *   keys/admitted, keys/refused            CURVE handshakes since the start
  */
 #ifndef BROKER_VALUES_H
@@ -21,6 +22,8 @@ enum value_id {
     VALUE_RECORDS_OUT,
     VALUE_DROPPED,
     VALUE_REFUSED,
+    VALUE_PEERS,
+    VALUE_PEERS_UP,
     VALUE_KEYS_ADMITTED,
     VALUE_KEYS_REFUSED,
     VALUE_COUNT

@@ -192,5 +192,5 @@ enum zdial_state zdial_state(const struct zdial *d)
 
 uint32_t zdial_refused_ms(const struct zdial *d)
 {
-    return between(d, ZDIAL_REFUSED_MS, ZDIAL_REFUSED_MAX_MS);
+    return between(d, d->options.patience.refused_least_ms, d->options.patience.refused_most_ms);
 }

@@ -13,15 +13,12 @@
 #include "base/io/zsock.h"
 #include "base/rand.h"
 
-enum {
-    ZDIAL_REFUSED_MS = 15000,    /* at least so long until who refused is asked again, */
-    ZDIAL_REFUSED_MAX_MS = 60000 /* at most */
-};
-
 enum zdial_state { ZDIAL_IDLE, ZDIAL_WAITING, ZDIAL_CONNECTING, ZDIAL_OPEN, ZDIAL_LEAVING };
 
+/* Each at least 1; least is at most most. */
 struct zdial_patience {
-    uint32_t start_ms, most_ms, quick_ms, quick_most_ms; /* each at least 1 */
+    uint32_t start_ms, most_ms, quick_ms, quick_most_ms;
+    uint32_t refused_least_ms, refused_most_ms; /* until who refused us is asked again */
 };
 
 /* Whom to dial. */
@@ -76,6 +73,6 @@ void zdial_leave(struct zdial *d, uint32_t leave_ms);
 void zdial_close(struct zdial *d);
 
 enum zdial_state zdial_state(const struct zdial *d);
-/* A time, drawn anew, to leave somebody alone who refused us. */
+/* A time to leave somebody alone who refused us, drawn anew. */
 uint32_t zdial_refused_ms(const struct zdial *d);
 #endif
