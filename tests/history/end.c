@@ -108,7 +108,7 @@ void end_run(struct end *end)
             else if (event.data.fd == end->timer)
                 tick(end);
         }
-        if (mr_dispatch(end->bus, 0))
+        if (mr_dispatch(end->bus, end->max_calls))
             end_fail(end, "mr_dispatch");
         flush_now_and_then(end, recorder_now_ns());
     }

@@ -13,6 +13,7 @@ struct end {
     struct mr_bus *bus;
     struct recorder recorder;
     int loop, timer;
+    unsigned max_calls;           /* callbacks in one mr_dispatch(); 0: all that are ready */
     int64_t flushed_ns, until_ns; /* until: end_run() returns then; 0: not by itself */
     size_t line_len;
     char line[END_LINE_MAX];

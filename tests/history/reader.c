@@ -1,7 +1,8 @@
 /* reader.c - an app that subscribes, keeps the history of what it is given, and knows the last value of every topic.
  *
- *   reader --socket PATH --name NAME --history FILE [--ring BYTES] [--pause-us N] [--seconds N] FILTER...
- * --ring: of each subscription; --pause-us: spent in each callback. Commands on the standard input, a line each:
+ *   reader --socket PATH --name NAME --history FILE [--ring BYTES] [--calls N] [--pause-us N] [--seconds N] FILTER...
+ * --ring: of each subscription; --calls: at most in one mr_dispatch(), what else has come waits in the ring; --pause-us:
+ * spent in each callback. Commands on the standard input, a line each:
  *   dump N      writes all last values into the history under the number N, then "dumped N" on stderr
  *   report      "report received=N p50_us=N p99_us=N max_us=N losses=N lost=N" of what came live since the report before
  * Says "complete FILTER" on stderr when last values have been given. Ends with its standard input, or
@@ -186,13 +187,10 @@ static void subscribe(struct reader *r, const char *filter)
 }
 
 static const struct option options[] = {
-    {"socket", required_argument, NULL, 's'},
-    {"name", required_argument, NULL, 'n'},
-    {"history", required_argument, NULL, 'h'},
-    {"ring", required_argument, NULL, 'r'},
-    {"pause-us", required_argument, NULL, 'p'},
-    {"seconds", required_argument, NULL, 'S'},
-    {NULL, 0, NULL, 0},
+    {"socket", required_argument, NULL, 's'},   {"name", required_argument, NULL, 'n'},
+    {"history", required_argument, NULL, 'h'},  {"ring", required_argument, NULL, 'r'},
+    {"pause-us", required_argument, NULL, 'p'}, {"calls", required_argument, NULL, 'c'},
+    {"seconds", required_argument, NULL, 'S'},  {NULL, 0, NULL, 0},
 };
 
 static bool set_option(struct reader *r, int option, const char *value)
@@ -209,6 +207,9 @@ static bool set_option(struct reader *r, int option, const char *value)
         break;
     case 'r':
         r->ring_bytes = end_number(value);
+        break;
+    case 'c':
+        r->end.max_calls = (unsigned)end_number(value);
         break;
     case 'p':
         r->pause_us = (unsigned)end_number(value);
