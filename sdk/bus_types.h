@@ -125,7 +125,7 @@ struct seen {
     struct seen *next;
     struct mr_sub *sub;
     uint64_t birth, seq;
-    bool is_stale;
+    bool is_stale, is_cleared;
 };
 
 /* The last value of one identity on one topic, as it came. */

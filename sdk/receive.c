@@ -166,7 +166,21 @@ static int compare(uint64_t birth, uint64_t seq, const struct batch_head *head, 
     return seq < record->seq ? -1 : seq > record->seq;
 }
 
-/* Is this news to the subscription? Higher versions are, and the same one when its staleness changed. */
+static bool is_cleared(const struct record *record)
+{
+    return record->flags & MR_CLEAR;
+}
+
+/* Higher versions are news, and the same one when its staleness changed, or when somebody else removed it: then nothing more is. */
+static bool is_above_seen(const struct seen *seen, const struct batch_head *head, const struct record *record)
+{
+    int order = compare(seen->birth, seen->seq, head, record);
+    if (order != 0)
+        return order < 0;
+    return !seen->is_cleared && (is_cleared(record) || seen->is_stale != is_stale(record));
+}
+
+/* Is this news to the subscription? */
 static bool is_news(struct mr_sub *s, struct slot *slot, const struct batch_head *head, const struct record *record,
                     const struct peer *publisher)
 {
@@ -180,15 +194,14 @@ static bool is_news(struct mr_sub *s, struct slot *slot, const struct batch_head
             sub_note_dropped(s, publisher->text, 1);
             return false;
         }
-    } else {
-        int order = compare(seen->birth, seen->seq, head, record);
-        if (order > 0 || (order == 0 && seen->is_stale == is_stale(record)))
-            return false;
+    } else if (!is_above_seen(seen, head, record)) {
+        return false;
     }
     if (seen) {
         seen->birth = head->birth;
         seen->seq = record->seq;
         seen->is_stale = is_stale(record);
+        seen->is_cleared = is_cleared(record);
     }
     return true;
 }
@@ -215,7 +228,8 @@ static struct slot *keep(struct mr_bus *b, struct heard *h, const struct batch_h
                          struct peer *publisher)
 {
     struct slot *slot = heard_slot(b, h, publisher->owner);
-    if (slot && compare(slot->head.birth, slot->seq, head, record) <= 0)
+    int order = slot ? compare(slot->head.birth, slot->seq, head, record) : 1;
+    if (order < 0 || (order == 0 && (is_cleared(record) || !(slot->flags & MR_CLEAR))))
         (void)heard_keep(b, slot, head, record, publisher); /* else the older one is given when the agent goes */
     return slot;
 }

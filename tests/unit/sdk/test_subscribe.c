@@ -267,6 +267,25 @@ static void removals_of_what_was_never_seen_are_silent(void **unused)
     world_free(w);
 }
 
+static void a_removal_by_somebody_else_ends_the_very_version_seen(void **unused)
+{
+    struct world *w = world_new(NULL);
+    struct seen_log log = {.n = 0};
+    (void)unused;
+    subscribe(w, "a/#", NULL, &log);
+    up(w);
+    live(w, "a/x", 6, 1, MR_KEEP);
+    const struct wire_value removed = {
+        .topic = "a/x", .seq = 6, .is_clear = true, .flags = MR_CLEAR | MR_FROM_SNAPSHOT};
+    wire_give(&w->agent, &removed);
+    wire_give(&w->agent, &removed);
+    live(w, "a/x", 6, 1, MR_KEEP | MR_FROM_SNAPSHOT); /* an older word of it */
+    live(w, "a/x", 7, 2, MR_KEEP);
+    world_settle(w);
+    assert_string_equal(log.text, "a/x=1\na/x=- snapshot clear\na/x=2\n");
+    world_free(w);
+}
+
 static void options_choose_what_comes(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -658,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came),
         cmocka_unit_test(a_snapshot_answers_only_the_entry_that_asked),
         cmocka_unit_test(removals_of_what_was_never_seen_are_silent),
+        cmocka_unit_test(a_removal_by_somebody_else_ends_the_very_version_seen),
         cmocka_unit_test(options_choose_what_comes),
         cmocka_unit_test(losses_on_the_way_stand_in_their_place),
         cmocka_unit_test(a_full_ring_drops_the_oldest_and_counts_exactly),
