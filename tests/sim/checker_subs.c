@@ -44,6 +44,9 @@ struct walker {
     size_t n_removed, cap_removed;
 };
 
+/* A broker's peers have the interest of its agents by then, or a loss is told. */
+static const int64_t subscribed_within_ns = 1500 * SIM_MS;
+
 struct seen_value *checker_seen(struct seen_values *seen, uint32_t topic, int machine)
 {
     for (size_t i = 0; i < seen->n; i++)
@@ -180,8 +183,8 @@ static void see_live(struct walker *w, const struct item *item, size_t position)
     w->of[m].given = position + 1;
     if (position + 1 > w->of[m].covered)
         w->of[m].covered = position + 1;
-    w->of[m].is_known |=
-        w->is_in_force; /* before, it may be given what another subscription of the program asked for */
+    /* Before it is in force it may be given what another subscription of the program asked for, or what brokers hand on anyway. */
+    w->of[m].is_known |= w->is_in_force && w->c->h->machines[m].accepted[position].at_ns >= w->in_force_ns;
 }
 
 static void see_value(struct walker *w, const struct item *item)
@@ -309,7 +312,7 @@ static void see_snapshot_end(struct walker *w, const struct item *item)
     if (w->is_in_force)
         return;
     w->is_in_force = true;
-    w->in_force_ns = item->at_ns;
+    w->in_force_ns = item->at_ns + (w->c->h->n_brokers > 1 ? subscribed_within_ns : 0);
     if (!w->of[w->sub->machine].is_known)
         begin_to_know(w, w->sub->machine, item->at_ns);
 }

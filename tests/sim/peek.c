@@ -18,7 +18,7 @@ bool peek_is_settled(const struct hub *hub)
     if (!list_is_empty(&hub->walking) || hub->is_offering)
         return false;
     for (uint32_t i = 0; i < hub->n_ups; i++)
-        if (hub->ups[i].is_span_open)
+        if (hub->ups[i].is_span_open && hub_is_up(&hub->ups[i])) /* of one that is gone it stays open */
             return false;
     for (uint32_t i = 1; i <= hub->max_ports; i++) {
         struct list *at, *after;

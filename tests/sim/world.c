@@ -285,12 +285,23 @@ static void final_round(struct world *w, bool is_rehearsal)
     sim_run(&w->sim, w->sim.now_ns + round_s * SIM_S);
 }
 
+static const char *who_is_unwell(const struct world *w)
+{
+    for (int i = 0; i < w->n_brokers; i++)
+        if (!w->is_broker_gone[i] && !is_station_well(&w->brokers[i]))
+            return w->brokers[i].name;
+    for (int i = 0; i < w->plant.n_machines; i++)
+        if (!w->is_machine_gone[i] && (!is_station_well(&w->agents[i]) || !station_has_uplink(&w->agents[i])))
+            return w->agents[i].name;
+    return "a program, or what lies between";
+}
+
 /* How all stand when nothing moves any more. */
 static void look_at_the_end(struct world *w)
 {
     struct history *h = &w->history;
     if (!is_all_well(w))
-        history_problem(h, "not everything is up again, and settled, long after the last fault");
+        history_problem(h, "%s is not up again, and settled, long after the last fault", who_is_unwell(w));
     for (int i = 0; i < w->n_brokers; i++) {
         if (!w->brokers[i].hub)
             continue;
