@@ -141,5 +141,39 @@ def some_are_run_by_name():
         check("no broker or agent 'agent3'" in said, said)
 
 
+def three_brokers_know_four_machines():
+    with Plant(3, 4) as plant:
+        started = plant.run()
+        everybody = ("mr1", "mr2", "mr3", "agent1", "agent2", "agent3", "agent4")
+        check(sorted(started) == sorted(everybody), started)
+        rows = plant.wait_until_there(*everybody)
+        brokers = [row["machine"] for row in rows if row["kind"] == "broker"]
+        check(sorted(brokers) == ["mr1", "mr2", "mr3"], brokers)
+        check(all(row["broker"] in brokers for row in rows if row["kind"] == "machine"), rows)
+        answering = next(row for row in rows if row["peers"])
+        check(answering["peers"] == 2 and answering["peers_up"] == 2, answering)
+        for row in rows:  # clocks are known to the broker a machine is with
+            check((row["clock"] is not None) == (row["broker"] == answering["machine"]), row)
+        os.kill(started["mr2"], signal.SIGKILL)  # its agents move, and it is held for dead
+        plant.wait_until_there(*(name for name in everybody if name != "mr2"))
+        again = harness.Process(plant.folder / "run", "mr2").start()
+        plant.wait_until_there(*everybody)
+        check(again.stop() == 0, "mr2, started again, did not end well")
+        status, said = plant.end(signal.SIGINT, whole_group=True)
+        check(status == 1 and "run: mr2 ended by itself with status 137" in said, f"exit {status}: {said}")
+        check(all(gone(process) for process in started.values()), f"still there: {started}")
+
+
+def dev_runs_several_brokers_in_a_folder_that_goes():
+    with tempfile.TemporaryDirectory(prefix="millrace-test-") as folder:
+        said = harness.run(MILLRACE, "dev", "--brokers", "2", "--seconds", "3", env={"TMPDIR": folder})
+        check("The bus is up" in said and "mr2    |" in said and "agent1 |" in said, said)
+        check(not os.listdir(folder), os.listdir(folder))
+    for words, reason in ((("--brokers", "10"), "1 to 9"), (("--brokers", "2", "--dir", "/x"), "--dir is for one broker")):
+        said = harness.run(MILLRACE, "dev", *words, status=2)
+        check(reason in said, said)
+
+
 harness.main(init_says_what_it_made, init_refuses_what_it_cannot_make, a_plant_runs_until_ctrl_c, who_ended_by_itself_is_named,
-             some_are_run_by_name)
+             some_are_run_by_name, three_brokers_know_four_machines,
+             dev_runs_several_brokers_in_a_folder_that_goes)
