@@ -98,7 +98,7 @@ static uint32_t type_of(enum shape shape)
 /* Values are published as the adapter sends them, which is in the native unit where there is one. */
 static enum mr_rc add_key_tag(struct shdr_source *s, struct key *key, const struct model_item *item, struct err *err)
 {
-    char topic[TOPIC_MAX_BYTES + 1], description[256], native[UNIT_MAX_BYTES + 1];
+    char topic[TOPIC_MAX_BYTES + 1], description[256];
     replay_topic_level(key->text, topic, sizeof topic);
     struct replay_tag tag = {.topic = topic, .type = type_of(key->shape)};
     if (item) {
@@ -106,11 +106,6 @@ static enum mr_rc add_key_tag(struct shdr_source *s, struct key *key, const stru
                  item->sub_type);
         tag.description = description;
         tag.unit = *item->native_units ? item->native_units : item->units;
-    }
-    /* the grammar of units knows no vectors: the unit of each element */
-    if (key->shape == SHAPE_VECTOR && tag.unit && ends_with(tag.unit, "_3D")) {
-        snprintf(native, sizeof native, "%.*s", (int)(strlen(tag.unit) - 3), tag.unit);
-        tag.unit = native;
     }
     return replay_add_tag(&s->base, &tag, &key->tag, err);
 }

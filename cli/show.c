@@ -133,6 +133,8 @@ static void data_as_json(FILE *out, const struct mr_msg *msg, const struct mr_ta
     json_time(&line, "broker", msg->broker_us);
     json_text(&line, "publisher", msg->publisher);
     json_bool(&line, "stale", msg->flags & MR_STALE);
+    if (msg->flags & MR_CLEAR)
+        json_bool(&line, "cleared", true);
     json_u64(&line, "seq", msg->seq);
     json_end(&line);
 }

@@ -33,7 +33,8 @@ void show_loss(FILE *out, const struct mr_msg *msg);
 /* A cause in words: "slow reader". Static. */
 const char *show_cause(enum mr_cause cause);
 
-/* A line of JSON for MR_DATA (keys topic, value, type, unit, quality, status, source, agent, broker, publisher, stale, seq),
+/* A line of JSON for MR_DATA (keys topic, value, type, unit, quality, status, source, agent, broker, publisher, stale, seq,
+ * and cleared if it is),
  * MR_LOSS (loss, count, cause, publisher, text) and MR_SNAPSHOT_END (snapshot_end); nothing for other kinds. def: of
  * mr_msg_def(). */
 void show_json(FILE *out, const struct mr_msg *msg, const struct mr_tag_def *def);
