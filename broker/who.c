@@ -21,12 +21,13 @@ static const char *clock_word(uint8_t state)
     return state == CLOCK_SYNCED ? "synced" : state == CLOCK_UNSYNCED ? "unsynced" : "unknown";
 }
 
-static void set_life(json_t *to, const char *name, const struct life *life)
+static void set_life(const struct who *w, json_t *to, const char *name, const struct life *life)
 {
+    bool lives = presence_lives(hub_presence(w->hub), life->publisher);
     json_object_set_new(to, "name", json_string(name));
-    json_object_set_new(to, "alive", json_boolean(life->alive));
+    json_object_set_new(to, "alive", json_boolean(lives));
     json_object_set_new(to, "since", time_json(life->since_us));
-    json_object_set_new(to, "why", json_string(life->alive || !life->reason ? "" : life->reason));
+    json_object_set_new(to, "why", json_string(lives || !life->reason ? "" : life->reason));
 }
 
 /* The machine's session with this broker, if it has one: only here its address and clock are known. */
@@ -55,7 +56,7 @@ static json_t *parts_json(const struct who *w, uint32_t owner)
         if (who->owner != owner || who->id == owner)
             continue;
         json_t *part = json_object();
-        set_life(part, who->part, life);
+        set_life(w, part, who->part, life);
         json_object_set_new(part, "kind", json_string(strchr(who->part, '/') ? "device" : "app"));
         json_array_append_new(parts, part);
     }
@@ -66,7 +67,7 @@ static json_t *machine_json(const struct who *w, const struct publisher *who, co
 {
     char birth[17];
     json_t *machine = json_object();
-    set_life(machine, who->identity, life);
+    set_life(w, machine, who->identity, life);
     const char *home = hub_home_of(w->hub, who->id);
     if (*home)
         json_object_set_new(machine, "broker", json_string(home));
@@ -95,7 +96,7 @@ static json_t *broker_json(const struct who *w, const char *name)
     json_t *broker = json_object();
     if (names_find_publisher(hub_names(w->hub), name, "", &publisher) == MR_OK)
         life = presence_get(hub_presence(w->hub), publisher);
-    set_life(broker, name, life ? life : &never);
+    set_life(w, broker, name, life ? life : &never);
     if (!life)
         json_object_del(broker, "since");
     return broker;

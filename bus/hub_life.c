@@ -139,9 +139,14 @@ static void die(struct hub *h, const struct port *from, const struct session_dea
 {
     enum presence_result result = PRESENCE_OLD;
     bool is_view = from && from->kind == PORT_UPLINK;
-    enum mr_rc rc = is_view ? presence_suppose_dead(h->presence, death, hub_now_us(h), &result)
-                            : presence_death(h->presence, death, hub_now_us(h), &result);
-    if (rc == MR_OK && result == PRESENCE_CHANGED)
+    enum mr_rc rc = hub_owner(h, death->publisher) ? MR_OK : MR_NO_MEMORY;
+    if (!rc)
+        rc = is_view ? presence_suppose_dead(h->presence, death, hub_now_us(h), &result)
+                     : presence_death(h->presence, death, hub_now_us(h), &result);
+    if (rc || result == PRESENCE_OLD)
+        return;
+    hub_set_home(h, death->publisher, from);
+    if (result == PRESENCE_CHANGED)
         hub_life_changed(h, death->publisher, from);
 }
 

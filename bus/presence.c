@@ -159,15 +159,19 @@ const struct life *presence_get(const struct presence *p, uint32_t publisher)
     return &p->lives[publisher].life;
 }
 
-bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth, uint64_t seq)
+bool presence_lives(const struct presence *p, uint32_t publisher)
 {
     const struct publisher *who = names_get_publisher(p->names, publisher);
     const struct life *life = presence_get(p, publisher);
     const struct life *owner = who ? presence_get(p, who->owner) : NULL;
-    if (!life || !owner || !owner->alive || owner->birth != birth)
-        return false;
-    return life == owner ||
-           (life->alive && life->birth == owner->birth && life->link == owner->link && seq >= life->first_seq);
+    return life && life->alive && owner && owner->alive && life->birth == owner->birth && life->link == owner->link;
+}
+
+bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth, uint64_t seq)
+{
+    const struct life *life = presence_get(p, publisher);
+    return life && life->birth == birth && presence_lives(p, publisher) &&
+           (!is_part(p, publisher) || seq >= life->first_seq);
 }
 
 const struct life *presence_walk(const struct presence *p, uint32_t *cursor)

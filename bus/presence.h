@@ -35,6 +35,7 @@ MUST enum mr_rc presence_suppose_dead(struct presence *p, const struct session_d
 /* Nothing is known of it any more: an agent that lost its broker cannot say who lives elsewhere. Its tags stay. */
 void presence_forget(struct presence *p, uint32_t publisher);
 const struct life *presence_get(const struct presence *p, uint32_t publisher); /* NULL: never heard of */
+bool presence_lives(const struct presence *p, uint32_t publisher); /* a part: in its identity's newest link */
 /* What the publisher numbered seq in that birth is fresh: it lives, in that very birth and life. */
 bool presence_lives_in(const struct presence *p, uint32_t publisher, uint64_t birth, uint64_t seq);
 const struct life *presence_walk(const struct presence *p, uint32_t *cursor); /* cursor starts at 0 */

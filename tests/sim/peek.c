@@ -184,11 +184,12 @@ void peek_presence(const struct hub *hub, struct history *history, int place)
         const struct publisher *who = names_get_publisher(hub->names, life->publisher);
         if (peek_machine(who->identity) == HISTORY_ANY)
             continue;
-        *history_presence(history) = (struct final_presence){.place = place,
-                                                             .machine = peek_machine(who->identity),
-                                                             .program = peek_program(who->part),
-                                                             .birth = life->birth,
-                                                             .is_alive = life->alive};
+        *history_presence(history) =
+            (struct final_presence){.place = place,
+                                    .machine = peek_machine(who->identity),
+                                    .program = peek_program(who->part),
+                                    .birth = life->birth,
+                                    .is_alive = presence_lives(hub->presence, life->publisher)};
     }
 }
 
