@@ -106,6 +106,7 @@ static enum mr_rc write_slot(struct hub *h, const struct slot *slot, struct buf 
 static enum mr_rc write_slots(struct hub *h, struct buf *out)
 {
     struct saving *s = &h->saving;
+    const size_t enough = out->len + SLICE_BYTES;
     uint32_t topic = 0;
     for (int i = 0;; i++) {
         uint64_t before = s->cursor;
@@ -114,7 +115,7 @@ static enum mr_rc write_slots(struct hub *h, struct buf *out)
             enum mr_rc rc = table_write_end(&s->writer, out);
             return rc ? rc : MR_NOT_FOUND;
         }
-        if ((i >= SLICE_SLOTS || out->len >= SLICE_BYTES) && slot->topic != topic) {
+        if ((i >= SLICE_SLOTS || out->len >= enough) && slot->topic != topic) {
             s->cursor = before;
             return MR_OK;
         }
