@@ -17,6 +17,7 @@ import atexit
 import ctypes
 import os
 import pathlib
+import random
 import re
 import select
 import shutil
@@ -50,10 +51,17 @@ def check(condition, words):
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody has at the moment, nor will by chance: below those the system gives to connections."""
+    range_file = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+    least = int(range_file.read_text(encoding="ascii").split()[0]) if range_file.exists() else 32768
+    for port in random.sample(range(least // 2, least), 1000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise Failure("no free port")
 
 
 def run(*command, status=0, env=None):
@@ -285,6 +293,8 @@ class Plant:
         brokers = {name: self.broker(more, name=name) for name in self.sites}
         for broker in brokers.values():
             broker.start()
+        for broker in brokers.values():
+            broker.wait("BROKER-START")
         for name, broker in brokers.items():
             broker.wait_each(*(f"BROKER-PEER-UP peer={other}" for other in self.sites if other != name))
         return brokers

@@ -325,6 +325,30 @@ def port_in_use():
         expect(harness.run(*broker.command, status=1), f"port in use: 127.0.0.1:{plant.port}", "ss -ltnp")
 
 
+def mesh_port_in_use():
+    with harness.Plant(*harness.THREE) as plant, socket.socket() as other:
+        broker = plant.broker()
+        other.bind(("127.0.0.1", plant.sites["mr1"].mesh_port))
+        other.listen()
+        expect(harness.run(*broker.command, status=1), "listen.mesh: ", f"port in use: 127.0.0.1:{plant.sites['mr1'].mesh_port}")
+
+
+# promise: plain-refusal
+def peer_with_another_key():
+    with harness.Plant(*harness.THREE) as plant:
+        plant.sites["mr3"].public = plant.key("broker", "other", "other.key")
+        plant.write_directory("wrong.yaml")
+        brokers = {name: plant.broker("directory: wrong.yaml\n" if name != "mr1" else "", name=name) for name in plant.sites}
+        expect(harness.run(*brokers["mr3"].command, status=1), "wrong.yaml: has another public key for 'mr3' than ", "mr3.key")
+        brokers["mr3"] = plant.broker(name="mr3")
+        for broker in brokers.values():
+            broker.start()
+        brokers["mr2"].wait("BROKER-PEER-DOWN peer=mr3 reason=.*whose key is pinned|"
+                            "BROKER-PEER-DOWN peer=mr3 reason=.*the key that is pinned")
+        brokers["mr2"].wait("BROKER-KEY-REFUSED .*listener=mesh remedy=.*name it in 'peers' and its public key in the directory")
+        brokers["mr3"].wait("BROKER-PEER-DOWN peer=mr2 reason=.*does not admit our key ")
+
+
 def socket_in_use():
     with harness.Plant() as plant:
         agent = plant.agent("here", "demo/here")
@@ -345,4 +369,4 @@ def data_folder_that_cannot_be():
 if __name__ == "__main__":
     harness.main(options, check_only, agent_files, included_files_win, directory_files, broker_files, registry_files,
                  every_yaml_file, wrong_types, files_that_cannot_be_read, every_key, keys_of_another_kind,
-                 spellings_of_units, port_in_use, socket_in_use, data_folder_that_cannot_be)
+                 spellings_of_units, port_in_use, mesh_port_in_use, peer_with_another_key, socket_in_use, data_folder_that_cannot_be)
