@@ -1,6 +1,6 @@
 """Decides whether the histories of a run keep the promises of the live plane and of last values; knows no product code.
 
-    python3 tests/history/check.py FOLDER [--calm] [--agree DUMP] [--told-s N] [--grace-s N] [--dead-s N] [--span-s N]
+    python3 tests/history/check.py FOLDER [--calm] [--agree DUMP] [--told-s N] [--grace-s N] [--dead-s N] [--harm-s N] [--span-s N]
 
 Prints a line per finding (rule, publisher, numbers, where) and the figures; exit 1 if there is a finding. README.md says what
 each rule means.
@@ -14,6 +14,7 @@ import history
 from history import BROKER, LINK, SLOW_READER
 
 US = 1_000_000
+IN_FLIGHT_US = US  # a message takes no longer while nothing is broken
 PRINTED = 50  # findings: the first say what is wrong
 
 
@@ -25,6 +26,7 @@ class Options:
     told_s: float = 3  # a loss has been told so long after the message at the latest
     grace_s: float = 15  # a loss of a link may be told so long after the fault was mended
     dead_s: float = 8  # and a value of a writer that ended so long ago is shown as stale
+    harm_s: float = 3  # messages handed over so soon after a fault was mended may be missing
     span_s: float = 30  # two unknown losses this far apart at most may be the ends of one span
 
 
@@ -54,6 +56,7 @@ class Stretch:
     not_live: int = 0  # given in a snapshot at best
     first: int = 0
     last: int = 0
+    unharmed: str = ""  # numbers that nothing broken was in the way of
 
     def numbers(self):
         """For people."""
@@ -215,9 +218,19 @@ class Judge:
             stretch.missing += last - first + 1
             stretch.first = min(stretch.first or first, first)
             stretch.last = max(stretch.last, last)
+            if not self.is_harmed(sub, stretch.publisher, life.at_us(first)) or not self.is_harmed(sub, stretch.publisher, life.at_us(last)):
+                stretch.unharmed = stretch.unharmed or f"{first}..{last}"
         for first, last in ranges_of(without(bits, got_live)):
             self.stretch_of(sub, life, live, first, found).not_live += last - first + 1
         return list(found.values())
+
+    def is_harmed(self, sub, publisher, at_us):
+        """Whether something was broken on the way of a message. Where nobody noted who was where, nobody knows."""
+        if not self.histories.places:
+            return True
+        way = self.histories.way(publisher, sub.reader, at_us)
+        harm_us = int(self.options.harm_s * US)
+        return any(fault.hits(way, at_us, IN_FLIGHT_US, harm_us) for fault in self.histories.faults)
 
     def stretch_of(self, sub, life, live, number, found):
         """The stretch in which a number should have been."""
@@ -241,6 +254,8 @@ class Judge:
                 used.setdefault(loss.index, []).append(stretch)
             if stretch.missing:
                 self.check_told(sub, stretch, told)
+            if stretch.unharmed and not any(loss.cause == SLOW_READER for loss in told):
+                self.find("collateral", stretch.publisher, stretch.unharmed, sub.name, "nothing was broken on its way")
         for loss in sub.losses:
             self.check_loss(sub, loss, used.get(loss.index, []))
         self.check_exact(sub, used)
@@ -287,7 +302,8 @@ class Judge:
     def is_after_fault(self, at_us):
         """Whether something was broken then, or shortly before. Without a history of the script nobody knows."""
         grace_us = int(self.options.grace_s * US)
-        return not self.histories.faults or any(since <= at_us <= until + grace_us for since, until, _ in self.histories.faults)
+        return not self.histories.faults or any(
+            fault.since_us <= at_us <= fault.until_us + grace_us for fault in self.histories.faults)
 
     def check_exact(self, sub, used):
         """What a ring counted is exactly what is missing there; a number given later as last value may be counted."""
@@ -365,7 +381,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--calm", action="store_true", help="nothing broke: no loss may be announced")
     parser.add_argument("--agree", type=int, default=0, metavar="DUMP", help="all readers hold the same in this dump")
-    for name, default in (("told", 3), ("grace", 15), ("dead", 8), ("span", 30)):
+    for name, default in (("told", 3), ("grace", 15), ("dead", 8), ("harm", 3), ("span", 30)):
         parser.add_argument(f"--{name}-s", type=float, default=default, help="see Options in check.py")
     asked = parser.parse_args()
     findings, figures = check(asked.folder, Options(**{k: v for k, v in vars(asked).items() if k != "folder"}))

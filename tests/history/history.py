@@ -46,6 +46,11 @@ class Life:
             bits[first:last + 1] = bytes(last + 1 - first)
         return bits
 
+    def at_us(self, number):
+        """When it handed a message over."""
+        index = bisect.bisect_right(self.runs, number, key=lambda run: run[1])
+        return self.runs[max(index - 1, 0)][0]
+
     def last_before(self, at_us):
         """The highest number handed over before a moment, 0 for none."""
         index = bisect.bisect_left(self.runs, (at_us,))
@@ -124,6 +129,19 @@ class Subscription:
 
 
 @dataclasses.dataclass
+class Fault:
+    """Something was broken."""
+    since_us: int
+    until_us: int
+    targets: list  # what it hit, "mr1+mr3": what is between the two; none: everything
+
+    def hits(self, way, at_us, before_us, after_us):
+        """Whether what went this way at a moment may have suffered."""
+        return (self.since_us - before_us <= at_us <= self.until_us + after_us
+                and (not self.targets or any(way.issuperset(target.split("+")) for target in self.targets)))
+
+
+@dataclasses.dataclass
 class Value:
     """What a reader held as last value of a topic by a publisher when it was asked."""
     at_us: int
@@ -141,7 +159,8 @@ class Histories:
         self.lives = {}  # (writer, life) → Life
         self.subscriptions = []
         self.dumps = {}  # number of the dump → {reader: [Value]}
-        self.faults = []  # (from_us, until_us, words); until: when it was mended
+        self.faults = []
+        self.places = {}  # machine or app → [(at_us, where it was then)]
         self.calm_us = []  # moments at which everything was at rest and told
         for path in sorted(pathlib.Path(folder).glob("*.history")):
             self.read(path)
@@ -220,9 +239,22 @@ class Histories:
         broken = {}
         for kind, at_us, *words in lines:
             if kind == "f":
-                broken[words[0]] = int(at_us)
+                broken[words[0]] = Fault(int(at_us), 1 << 62, words[1:])
+                self.faults.append(broken[words[0]])
             elif kind == "h":
-                self.faults.append((broken.pop(words[0]), int(at_us), words[0]))
+                broken[words[0]].until_us = int(at_us)
             elif kind == "calm":
                 self.calm_us.append(int(at_us))
-        self.faults += [(since_us, 1 << 62, words) for words, since_us in broken.items()]
+            elif kind == "at":
+                self.places.setdefault(words[0], []).append((int(at_us), words[1]))
+
+    def where(self, who, at_us):
+        """Where a machine or app was at a moment: what was noted last before and first behind it."""
+        noted = self.places.get(who, [])
+        index = bisect.bisect_right(noted, (at_us,))
+        return {place for _, place in noted[max(index - 1, 0):index + 1]}
+
+    def way(self, publisher, reader, at_us):
+        """Machines and brokers between a publisher and a reader at a moment."""
+        machines = {publisher.partition("/")[0], *self.where(reader, at_us)}
+        return machines.union(*(self.where(machine, at_us) for machine in machines))

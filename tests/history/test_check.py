@@ -164,6 +164,23 @@ class Checker(unittest.TestCase):
         self.expect("false-loss", told, script=[f"f {1 * S} kill", f"h {2 * S} kill"], grace_s=1)
         self.clean(told, script=[f"f {5 * S} kill", f"h {7 * S} kill"])
 
+    def test_what_is_missing_though_nothing_on_its_way_was_broken_is_found(self):
+        places = ["at 1 one mr1", "at 1 two mr2", "at 1 three mr3", "at 1 r three"]
+        lost = reader(*cut(RAW, 500, 509, loss("*", 0, history.LINK, 509)))
+
+        def fault(target, since=5):
+            return [*places, f"f {since * S} kill {target}", f"h {(since + 2) * S} kill"]
+
+        for target in ("mr1", "mr3", "one", "three", "mr1+mr3", "mr2 mr1"):
+            self.clean(lost, script=fault(target))
+        for target in ("mr2", "two", "mr1+mr2"):
+            self.expect("collateral", lost, script=fault(target))
+        self.expect("collateral", lost, script=fault("mr1", since=8))
+        self.expect("collateral", lost, script=fault("mr1", since=1))
+        self.clean(lost, script=["at 1 one mr2", *places[1:], f"at {8 * S} one mr1", f"f {5 * S} kill mr1", f"h {7 * S} kill"])
+        slow = reader(*cut(RAW, 500, 509, loss("one/raw", 10, history.SLOW_READER, 509)))
+        self.clean(slow, script=fault("mr2"))
+
     def test_a_full_ring_without_a_loss_is_found(self):
         self.expect("false-loss", reader(WHOLE[1], data(RAW, 1, 500), loss("one/raw", 1, 1, 500), data(RAW, 501, MESSAGES)))
 

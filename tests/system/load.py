@@ -102,6 +102,7 @@ class Load(harness.Plant):
             agent.start()
         for agent in self.agents.values():
             agent.wait("AGENT-UPLINK-UP")
+        self.note_homes()
 
     def home(self, name):
         """The broker an agent came to last."""
@@ -122,6 +123,7 @@ class Load(harness.Plant):
     def reader(self, machine, name=None, *options):
         """A reader of everything, in force; options: of reader.c."""
         name = name or f"r-{machine}"
+        self.note(f"at {now_us()} {name} {machine}")
         self.readers[name] = App(self, READER, machine, name, 1, *options, "demo/#")
         self.readers[name].start().wait("^complete")
         return self.readers[name]
@@ -147,12 +149,19 @@ class Load(harness.Plant):
                 if process.child.stderr in ready and not process.pump(0):
                     raise harness.Failure(f"{process.command[0]} has ended:\n" + "\n".join(process.log[-20:]))
 
+    def note_homes(self):
+        """Where every machine is."""
+        for name in self.agents:
+            self.note(f"at {now_us()} {name} {self.home(name)}")
+
     @contextlib.contextmanager
-    def broken(self, name):
-        """Something is broken within."""
-        self.note(f"f {now_us()} {name}")
+    def broken(self, name, *targets):
+        """Something is broken within: brokers, machines, or what is between two ("mr1+mr3")."""
+        self.note_homes()
+        self.note(f"f {now_us()} {name} {' '.join(targets)}".strip())
         yield
         self.note(f"h {now_us()} {name}")
+        self.note_homes()
 
     def note_calm(self):
         """Nothing is broken, all has arrived or been told."""

@@ -57,7 +57,7 @@ class Bed(load.Load):
         rates, lates, before = [], [], anonymous_kib(self.brokers["mr1"])
         for number in range(ROUNDS):
             rate, p99, _ = self.measure(RUNNING_S)
-            with self.broken(f"{what}-{number}"):
+            with self.broken(f"{what}-{number}", what):
                 victim.signal(signal.SIGSTOP)
                 slow_rate, slow_p99, most = self.measure(STOPPED_S)
                 victim.signal(signal.SIGCONT)

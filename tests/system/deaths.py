@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""kill -9 of an app, an agent, a broker with its agents: values go stale in time at every reader, source times untouched."""
+# promise: value-stale, presence
+import time
+
+import harness
+import load
+from harness import check
+
+ROUNDS = 20 if load.IS_LONG else 3
+RATE = 50
+APP_S, AGENT_S, BROKER_S, BACK_S = 1, 4, 8, 3
+
+
+def shown(plant, key, since_us, is_stale):
+    """When each reader was first given a value of this writer, stale or fresh, since a moment: {reader: seconds}."""
+    found = {}
+    for sub in load.history.Histories(plant.histories).subscriptions:
+        at_us = [g.first_us for g in sub.runs if g.key == key and bool(g.flags & load.history.STALE) == is_stale and g.first_us >= since_us]
+        if at_us:
+            found[sub.reader] = (at_us[0] - since_us) / 1e6
+    return found
+
+
+def wait_shown(plant, key, since_us, is_stale, within_s):
+    """Waits until all readers were given it; how long it took the last one."""
+    until = time.monotonic() + within_s + 1
+    while time.monotonic() < until:
+        plant.let_pass(0.1)
+        took = shown(plant, key, since_us, is_stale)
+        if set(took) == set(plant.readers):
+            check(max(took.values()) <= within_s, f"{took}, at most {within_s} s are allowed")
+            return max(took.values())
+    raise harness.Failure(f"{sorted(set(plant.readers) - set(took))} were shown nothing {'stale' if is_stale else 'fresh'} in {within_s} s")
+
+
+class Bed(load.Load):
+    """A machine at each broker; all have writers of kept values, all but the last one, which is to die, a reader."""
+
+    def __enter__(self):
+        for name in self.sites:
+            self.machine(f"at-{name}", brokers=[name])
+        self.begin()
+        self.last = list(self.agents)[-1]
+        for name in self.agents:
+            if name != self.last:
+                self.reader(name)
+            self.writer(name, RATE, kept=True)
+        return self
+
+    def kill(self, word, target, *victims):
+        """kill -9 of them all, who are at the target; since when."""
+        self.note(f"f {load.now_us()} {word} {target}")
+        for victim in victims:
+            victim.signal(9)
+        since_us = load.now_us()
+        for victim in victims:
+            victim.end()
+        return since_us
+
+    def mend(self, word):
+        """Over."""
+        self.note(f"h {load.now_us()} {word}")
+
+
+def values_of_a_killed_app_are_stale():
+    with Bed(*harness.THREE) as plant:
+        plant.reader(plant.last)
+        took = []
+        number = len(plant.agents)  # the last machine's writer
+        for life in range(1, ROUNDS + 1):
+            plant.let_pass(0.5)
+            since_us = plant.kill(f"app-{life}", plant.last, plant.writers[number])
+            took.append(wait_shown(plant, (number, life), since_us, True, APP_S))
+            plant.writer(plant.last, RATE, number=number, kept=True)
+            plant.mend(f"app-{life}")
+        print(f"       stale everywhere after the kill of an app: {load.spread(took)}")
+        plant.finish()
+
+
+def values_of_a_killed_agent_are_stale():
+    with Bed(*harness.THREE) as plant:
+        took, back = [], []
+        agent, key = plant.agents[plant.last], (len(plant.agents), 1)
+        for number in range(ROUNDS):
+            plant.let_pass(0.5)
+            since_us = plant.kill(f"agent-{number}", plant.last, agent)
+            took.append(wait_shown(plant, key, since_us, True, AGENT_S))
+            since_us = load.now_us()
+            agent.start()
+            back.append(wait_shown(plant, key, since_us, False, BACK_S))
+            plant.mend(f"agent-{number}")
+        print(f"       stale everywhere after the kill of an agent: {load.spread(took)}; fresh after its start: {load.spread(back)}")
+        plant.finish()
+
+
+def values_of_agents_that_die_with_their_broker_are_stale():
+    with Bed(*harness.THREE) as plant:
+        took, back = [], []
+        site = max(plant.sites)
+        agent, broker, key = plant.agents[plant.last], plant.brokers[site], (len(plant.agents), 1)
+        for number in range(ROUNDS):
+            plant.let_pass(0.5)
+            since_us = plant.kill(f"both-{number}", site, broker, agent)
+            took.append(wait_shown(plant, key, since_us, True, BROKER_S))
+            broker.start()
+            agent.start()
+            since_us = load.now_us()
+            back.append(wait_shown(plant, key, since_us, False, 2 * BACK_S))
+            plant.mend(f"both-{number}")
+        print(f"       stale everywhere after the kill of a broker and its agent: {load.spread(took)}; fresh after their start:"
+              f" {load.spread(back)}")
+        plant.finish()
+
+
+if __name__ == "__main__":
+    harness.main(values_of_a_killed_app_are_stale, values_of_a_killed_agent_are_stale,
+                 values_of_agents_that_die_with_their_broker_are_stale)
