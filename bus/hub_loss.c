@@ -91,7 +91,8 @@ static bool take_peers_word(struct hub *h, struct session_loss *loss)
     bool is_older = loss->birth != seen->birth ? loss->birth < seen->birth : loss->link < seen->link;
     if (is_older)
         return false;
-    if (loss->last == 0) /* the end of a session: how much was on its way nobody knows */
+    if (loss->last == 0 ||
+        loss->cause != MR_LINK) /* the end of a session, or what a queue dropped of one program: no Hello */
         return true;
     uint64_t before = seen->birth == loss->birth ? seen->seq : 0;
     if (loss->first <= before) {

@@ -218,9 +218,18 @@ static const struct slot *slot_of(const struct hub *h, uint32_t topic, uint32_t 
 /* What somebody else cleared: its writer hears of it, whether it subscribes to it or not. */
 static void tell_owner(struct hub *h, const struct slot *slot)
 {
-    struct port *p = hub_agent_port(h, slot->owner);
+    struct port *p = slot ? hub_agent_port(h, slot->owner) : NULL;
     if (p && p->is_welcome)
         hub_put_slot(p, slot, 0);
+}
+
+/* The removal of this very value by somebody else came here before it did. */
+static void show_removal(struct hub *h, const struct record *record, const struct slot *slot)
+{
+    if (!slot || !slot->cleared || slot->seq != record->seq || record->flags & MR_CLEAR)
+        return;
+    hub_show_slot(h, slot);
+    tell_owner(h, slot);
 }
 
 /* A CLEAR by one identity clears what the others have there, at the very versions seen here: each becomes a tombstone of that
@@ -322,6 +331,27 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
         clear_others(h, p->owner, record->topic);
 }
 
+/* A last value from the table of a peer where its writer is not at home: when it is at home where we hear of it, the same comes
+ * from there, behind what is still on its way. False: nothing of it is to be delivered now. */
+static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
+{
+    struct hub *h = p->hub;
+    const struct slot *ours = slot_of(h, record->topic, owner);
+    bool is_held = ours && ours->head.birth == head->birth && ours->seq == record->seq;
+    if (!(record->flags & MR_CLEAR))
+        return false;
+    enum lastval_result kept = keep(h, p, head, owner, record);
+    return is_held && kept == LASTVAL_TAKEN; /* else its turn comes with the value it removes */
+}
+
+static bool merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
+{
+    if (hub_is_heard_from_home(p, owner))
+        return merge_hearsay(p, head, owner, record);
+    enum lastval_result kept = keep(p->hub, p, head, owner, record);
+    return kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER;
+}
+
 /* A broker's share of a record a peer sent: live ones once, last values by their versions. */
 static void accept_from_peer(struct port *p, struct batch_head *head, struct record *record)
 {
@@ -330,14 +360,20 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     bool is_again = head->interest || record->flags & MR_FROM_SNAPSHOT;
     head->interest = 0;
     record->flags &= ~(uint32_t)MR_STALE;
-    if (!is_again && !is_new(h, owner, head, record->seq))
+    if (is_again) {
+        if (!is_kept(record) || !merge_again(p, head, owner, record))
+            return;
+        hub_deliver(h, p, head, record);
+        if (record->flags & MR_CLEAR)
+            tell_owner(h, slot_of(h, record->topic, owner));
+        return;
+    }
+    if (!is_new(h, owner, head, record->seq))
         return;
     enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
-    if (is_again && kept != LASTVAL_TAKEN && kept != LASTVAL_ANOTHER)
-        return;
     hub_deliver(h, p, head, record);
-    if (is_again && record->flags & MR_CLEAR)
-        tell_owner(h, slot_of(h, record->topic, owner));
+    if (kept == LASTVAL_OLD)
+        show_removal(h, record, slot_of(h, record->topic, owner));
 }
 
 /* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
