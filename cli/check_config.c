@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/io/directory.h"
 #include "base/buf.h"
 #include "base/io/conf_parts.h"
+#include "base/io/directory.h"
 #include "base/io/keys.h"
 #include "base/io/loop.h"
 #include "base/mem.h"

@@ -1,9 +1,9 @@
 /* context.c - reads a context's file: which brokers, with whose key (place.h). */
 #include <stdio.h>
 
-#include "base/io/directory.h"
 #include "base/io/conf.h"
 #include "base/io/conf_parts.h"
+#include "base/io/directory.h"
 #include "base/mem.h"
 #include "cli/place.h"
 

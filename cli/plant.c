@@ -279,14 +279,14 @@ static enum mr_rc take_dir(struct making *m, struct err *err)
 /* An empty folder may be taken: it is replaced. */
 static bool is_free_folder(const char *dir)
 {
-    DIR *d = opendir(dir);
-    size_t entries = 0;
-    if (!d)
+    struct dirent **entries;
+    int n = scandir(dir, &entries, NULL, alphasort); /* cppcheck-suppress nullPointer ; no filter is fine */
+    if (n < 0)
         return errno == ENOENT;
-    while (readdir(d))
-        entries++;
-    closedir(d);
-    return entries <= 2; /* "." and ".." */
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
+    return n <= 2; /* "." and ".." */
 }
 
 static enum mr_rc check_free(const struct making *m, struct err *err)
