@@ -80,7 +80,7 @@ def a_killed_broker_shows_again_what_it_had():
         reader = plant.readers["two"]
         wait_for("the value of the machine that is gone", lambda: reader.get("demo/one/count")[::2] == ("1", "stale"))
         shown = cli(plant, "two", "get", "demo/one/oil/temp")
-            check("48.5" in shown and "Cel" in shown, f"with its unit: {shown}")
+        check("48.5" in shown and "°C" in shown, f"with its unit: {shown}")
         check(reader.get("demo/two/count")[0] == "1", "and that of the machine that is here")
 
 

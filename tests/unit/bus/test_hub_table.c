@@ -81,6 +81,11 @@ static struct hub *agent_hub(struct world *w, unsigned agent)
     return w->agents[agent].hub;
 }
 
+static struct hub *broker_hub(struct world *w)
+{
+    return w->brokers[0].hub;
+}
+
 /* An agent with an app that wrote a tag, a raw value and removed another. */
 static void live(struct world *w, struct buf *disk)
 {
@@ -133,7 +138,7 @@ static void an_agent_saves_nothing_of_others_and_nothing_it_publishes_itself(voi
     save(agent_hub(w, 1), &disk);
     assert_string_equal(items_of(&disk), "");
     buf_fini(&disk);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     assert_non_null(strstr(items_of(&disk), "demo/m2/cpu m2/ ")); /* but its broker saves it */
     buf_fini(&disk);
 }
@@ -143,8 +148,8 @@ static void a_broker_saves_what_all_machines_wrote(void **state)
     struct world *w = *state;
     struct buf disk;
     live(w, NULL);
-    assert_true(saved->version(w->broker.hub) > 0);
-    save(w->broker.hub, &disk);
+    assert_true(saved->version(broker_hub(w)) > 0);
+    save(broker_hub(w), &disk);
     assert_string_equal(items_of(&disk),
                         "demo/m1/t m1/a 1000 1 bar\ndemo/m1/raw m1/a 1000 2\ndemo/m1/gone m1/a 1000 4 cleared\n");
     buf_fini(&disk);
@@ -189,7 +194,7 @@ static void a_large_table_is_saved_in_slices_while_it_changes(void **state)
             world_pump(w);
     }
     world_pump(w);
-    h = w->broker.hub;
+    h = broker_hub(w);
     buf_init(&disk, ROOM);
     saved->begin(h);
     for (; rc == MR_OK; slices++) {
@@ -244,7 +249,7 @@ static void what_is_restored_keeps_its_version_also_on_the_way_to_the_broker(voi
     buf_fini(&again);
     world_connect(w, 0);
     world_pass(w, 50);
-    save(w->broker.hub, &again);
+    save(broker_hub(w), &again);
     assert_string_equal(items_of(&again), before);
     buf_fini(&again);
     buf_fini(&disk);
@@ -276,9 +281,9 @@ static void a_restarted_broker_shows_values_before_their_machines_come_back(void
     struct app *b = &w->apps[1];
     struct buf disk;
     live(w, NULL);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     world_restart_broker(w);
-    restore(w->broker.hub, &disk);
+    restore(broker_hub(w), &disk);
     world_connect(w, 1);
     app_open(w, b, 1, "b");
     app_subscribe(b, 1, "demo/#");
@@ -298,17 +303,17 @@ static void what_was_removed_stays_so_for_as_long_as_a_tombstone_stands(void **s
     struct buf disk, again;
     live(w, NULL);
     w->now_ns += (int64_t)4 * DAY_MS * 1000000;
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     w->utc_us += (int64_t)2 * DAY_MS * 1000;
     world_restart_broker(w);
-    restore(w->broker.hub, &disk);
-    hub_tick(w->broker.hub);
-    save(w->broker.hub, &again);
+    restore(broker_hub(w), &disk);
+    hub_tick(broker_hub(w));
+    save(broker_hub(w), &again);
     assert_non_null(strstr(items_of(&again), "gone m1/a 1000 4 cleared"));
     buf_fini(&again);
     w->now_ns += (int64_t)2 * DAY_MS * 1000000;
-    hub_tick(w->broker.hub);
-    save(w->broker.hub, &again);
+    hub_tick(broker_hub(w));
+    save(broker_hub(w), &again);
     assert_null(strstr(items_of(&again), "gone"));
     buf_fini(&again);
     buf_fini(&disk);
@@ -336,11 +341,11 @@ static void what_is_older_than_what_is_there_is_not_taken(void **state)
     struct world *w = *state;
     struct buf disk, again;
     live(w, NULL);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     app_write(&w->apps[0], 1, 6, MR_KEEP);
     world_pump(w);
-    restore(w->broker.hub, &disk);
-    save(w->broker.hub, &again);
+    restore(broker_hub(w), &disk);
+    save(broker_hub(w), &again);
     assert_non_null(strstr(items_of(&again), "demo/m1/t m1/a 1000 5 bar"));
     buf_fini(&again);
     buf_fini(&disk);
@@ -352,14 +357,14 @@ static void nothing_is_taken_of_a_table_that_is_old_or_damaged(void **state)
     struct err note = {{0}}, err = {{0}};
     struct buf disk, again;
     live(w, NULL);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     world_restart_broker(w);
     disk.len--;
-    assert_int_equal(saved->restore(w->broker.hub, disk.data, disk.len, &note, &err), MR_INVALID);
+    assert_int_equal(saved->restore(broker_hub(w), disk.data, disk.len, &note, &err), MR_INVALID);
     disk.len++;
     w->utc_us += (int64_t)(TABLE_MERGE_MAX_DAYS + 1) * DAY_MS * 1000;
-    assert_int_equal(saved->restore(w->broker.hub, disk.data, disk.len, &note, &err), MR_TIMEOUT);
-    save(w->broker.hub, &again);
+    assert_int_equal(saved->restore(broker_hub(w), disk.data, disk.len, &note, &err), MR_TIMEOUT);
+    save(broker_hub(w), &again);
     assert_string_equal(items_of(&again), "");
     buf_fini(&again);
     buf_fini(&disk);
@@ -371,10 +376,10 @@ static void a_table_larger_than_ours_is_taken_in_part(void **state)
     struct err note = {{0}}, err = {{0}};
     struct buf disk;
     live(w, NULL);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     w->max_slots = 2;
     world_restart_broker(w);
-    assert_int_equal(saved->restore(w->broker.hub, disk.data, disk.len, &note, &err), MR_OK);
+    assert_int_equal(saved->restore(broker_hub(w), disk.data, disk.len, &note, &err), MR_OK);
     assert_non_null(strstr(note.text, "2 values and 0 removed ones"));
     assert_non_null(strstr(note.text, "1 left out"));
     buf_fini(&disk);
@@ -387,11 +392,11 @@ static void each_failed_allocation_is_told(void **state)
     struct buf disk;
     enum mr_rc rc = MR_NO_MEMORY;
     live(w, NULL);
-    save(w->broker.hub, &disk);
+    save(broker_hub(w), &disk);
     for (unsigned n = 1; rc; n++) {
         world_restart_broker(w);
         mem_fail_at(n);
-        rc = saved->restore(w->broker.hub, disk.data, disk.len, &note, &err);
+        rc = saved->restore(broker_hub(w), disk.data, disk.len, &note, &err);
         assert_int_equal(rc, mem_fail_off() ? MR_NO_MEMORY : MR_OK);
     }
     buf_fini(&disk);
