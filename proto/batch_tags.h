@@ -1,4 +1,4 @@
-/* batch_tags.h - field numbers and tag bytes of batch.proto; private to the batch and body codec. */
+/* batch_tags.h - field numbers and tag bytes of batch.proto; private to the codecs of batches, bodies and chunks. */
 #ifndef PROTO_BATCH_TAGS_H
 #define PROTO_BATCH_TAGS_H
 #include "proto/wire.h"
@@ -11,7 +11,9 @@ enum {
     RECORD_LAST_FIELD = 6,
     CALL_LAST_FIELD = 5,
     BODY_LAST_FIELD = 9,
-    ARRAY_LAST_FIELD = 3
+    ARRAY_LAST_FIELD = 3,
+    TRANSFER_LAST_FIELD = 4,
+    CHUNK_LAST_FIELD = 3
 };
 
 enum {
@@ -53,7 +55,16 @@ enum {
 
     ARRAY_RATE = WIRE_TAG(1, WIRE_FIXED64),
     ARRAY_F32 = WIRE_TAG(2, WIRE_BYTES),
-    ARRAY_F64 = WIRE_TAG(3, WIRE_BYTES)
+    ARRAY_F64 = WIRE_TAG(3, WIRE_BYTES),
+
+    TRANSFER_BATCH = WIRE_TAG(1, WIRE_BYTES),
+    TRANSFER_ID = WIRE_TAG(2, WIRE_VARINT),
+    TRANSFER_TOTAL = WIRE_TAG(3, WIRE_VARINT),
+    TRANSFER_CAUSE = WIRE_TAG(4, WIRE_VARINT),
+
+    CHUNK_TRANSFER = WIRE_TAG(1, WIRE_VARINT),
+    CHUNK_OFFSET = WIRE_TAG(2, WIRE_VARINT),
+    CHUNK_DATA = WIRE_TAG(3, WIRE_BYTES)
 };
 
 enum { CALL_REASON_MAX_BYTES = 512, CALL_RC_MAX = 255 }; /* as in control messages */

@@ -35,6 +35,8 @@ static const struct kind {
     [FRAME_STREAM_ACK] = {"STREAM_ACK", ON(LANE_CONTROL), 0},
     [FRAME_FETCH] = {"FETCH", ON(LANE_CONTROL), 0},
     [FRAME_CONSUMER_ACK] = {"CONSUMER_ACK", ON(LANE_CONTROL), 0},
+    [FRAME_TRANSFER] = {"TRANSFER", ON(LANE_CONTROL), 0},
+    [FRAME_CHUNK] = {"CHUNK", ON(LANE_BULK), 0},
 };
 
 /* NULL for a number that is no kind. */

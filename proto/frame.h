@@ -36,6 +36,8 @@ enum frame_kind {
     FRAME_STREAM_ACK = 21,
     FRAME_FETCH = 22,
     FRAME_CONSUMER_ACK = 23,
+    FRAME_TRANSFER = 24,
+    FRAME_CHUNK = 25,
     FRAME_KIND_END
 };
 

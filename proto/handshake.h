@@ -15,8 +15,8 @@
 #include "base/rc.h"
 
 enum {
-    PROTOCOL_VERSION = 1,        /* newest spoken */
-    PROTOCOL_VERSION_OLDEST = 1, /* N - 1 once there is a second */
+    PROTOCOL_VERSION = 2,        /* newest spoken: with transfers */
+    PROTOCOL_VERSION_OLDEST = 1, /* N - 1 */
     HANDSHAKE_WAIT_MS = 3000     /* from the connection to UP */
 };
 

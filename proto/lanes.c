@@ -9,6 +9,7 @@ enum { QUEUE_FIRST_CAP = 8 };
 
 static const int64_t MS = 1000000;
 static const uint64_t NS_PER_S = 1000000000;
+static const int64_t RATE_LEAST_NS = 100000;        /* of a measurement: below it clocks and loops decide */
 static const uint64_t RATE_MAX = UINT64_C(1) << 37; /* 1 Tbit/s: keeps rate x time within 64 bits */
 static const int64_t RTT_MAX_NS = INT64_C(10) * 1000000000;
 
@@ -20,6 +21,7 @@ void lanes_init(struct lanes *l, size_t max_bytes)
         l->window[lane].bytes = is_control ? LANES_CONTROL_WINDOW_BYTES : CREDIT_START_BYTES;
         l->window[lane].max = is_control ? LANES_CONTROL_WINDOW_BYTES : CREDIT_MAX_BYTES;
     }
+    l->window[LANE_BULK].max = CREDIT_BULK_MAX_BYTES;
 }
 
 /* -- the queue of one lane -- */
@@ -214,9 +216,9 @@ struct blob *lanes_take(struct lanes *l, enum lane *ret_lane)
     struct blob *frame = pop(l, &l->queue[lane]);
     uint64_t cost = frame_cost((enum frame_kind)frame->data[0], frame->len);
     l->queue[lane].sent += cost;
-    l->sent_all += cost;
+    l->sent_all += frame->len; /* what the link carries: a small frame costs more credit than that */
     if (is_below_live(lane))
-        l->sent_below += cost;
+        l->sent_below += frame->len;
     *ret_lane = lane;
     return frame;
 }
@@ -236,28 +238,51 @@ bool lanes_wants_mark(const struct lanes *l)
     return l->sent_below - l->marked_below >= l->below_max / 4 && slot->number == 0;
 }
 
-void lanes_marked(struct lanes *l, uint64_t number)
+void lanes_marked(struct lanes *l, uint64_t number, int64_t now_ns)
 {
     struct lane_mark *slot = &l->marks[l->next_mark];
 
     if (slot->number != 0)
         return; /* all in use: this ping marks nothing */
-    *slot = (struct lane_mark){.number = number, .below = l->sent_below, .all = l->sent_all};
+    *slot = (struct lane_mark){.number = number,
+                               .below = l->sent_below,
+                               .all = l->sent_all,
+                               .sent_ns = now_ns,
+                               .reached_all = l->reached_all,
+                               .reached_ns = l->reached_ns,
+                               .reached_sent_ns = l->reached_sent_ns};
     l->next_mark = (l->next_mark + 1) % LANES_MARKS;
     l->marked_below = l->sent_below;
 }
 
-/* The best rate seen of late: a better one at once, a worse one by an eighth per answer. */
-static void measure_rate(struct lanes *l, uint64_t arrived, int64_t now_ns)
+/* Does something below live wait for no other reason than this bound? */
+static bool is_bound(const struct lanes *l)
 {
-    int64_t took_ns = now_ns - l->reached_ns;
+    for (int lane = LANE_LIVE + 1; lane < LANE_COUNT; lane++)
+        if (l->queue[lane].count && l->queue[lane].sent < l->queue[lane].granted)
+            return l->sent_below - l->reached_below >= l->below_max;
+    return false;
+}
 
-    if (l->reached_ns == 0 || took_ns < MS || arrived > UINT64_MAX / NS_PER_S)
+static int64_t longer(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void measure_rate(struct lanes *l, const struct lane_mark *mark, int64_t now_ns)
+{
+    int64_t took_ns = longer(now_ns - mark->reached_ns, mark->sent_ns - mark->reached_sent_ns);
+    uint64_t arrived = mark->all - mark->reached_all;
+
+    if (mark->reached_ns == 0 || arrived > UINT64_MAX / NS_PER_S)
         return;
-    uint64_t rate = arrived * NS_PER_S / (uint64_t)took_ns;
+    uint64_t rate = arrived * NS_PER_S / (uint64_t)longer(took_ns, RATE_LEAST_NS);
     if (rate > RATE_MAX)
         rate = RATE_MAX;
-    l->rate = rate >= l->rate ? rate : l->rate - (l->rate - rate) / 8;
+    if (rate >= l->rate)
+        l->rate += (rate - l->rate) / 2;
+    else if (is_bound(l))
+        l->rate -= (l->rate - rate) / 4;
 }
 
 static void set_below_max(struct lanes *l, int64_t least_rtt_ns)
@@ -277,10 +302,11 @@ void lanes_reached(struct lanes *l, uint64_t number, int64_t least_rtt_ns, int64
             found = &l->marks[i];
     if (!found || found->all < l->reached_all)
         return;
-    measure_rate(l, found->all - l->reached_all, now_ns);
+    measure_rate(l, found, now_ns);
     l->reached_all = found->all;
     l->reached_below = found->below;
     l->reached_ns = now_ns;
+    l->reached_sent_ns = found->sent_ns;
     for (unsigned i = 0; i < LANES_MARKS; i++)
         if (l->marks[i].number <= number)
             l->marks[i].number = 0;

@@ -10,7 +10,10 @@
  * frame_cost(), so a lane is overdrawn by one frame at most. Lanes go in strict priority, and nothing overtakes a control
  * frame that waits: ids are announced there. Stream and bulk share what may be in flight below live, max(8 KiB, rate x
  * (least round trip + 20 ms)), so that a command waits milliseconds even on a slow link; what is in flight is known from
- * marks, pings sent in between. Nothing is in flight any more that was sent before an answered mark.
+ * marks, pings sent in between. Nothing is in flight any more that was sent before an answered mark. The rate is what arrived
+ * from a mark's going out to its answer, over the longer of how long that took to send and to arrive: answers that bunch up
+ * make it no higher. A better rate counts at once, a worse one by an eighth, and only when the bound held something up.
+ * That bound is a maximum over time, not of an instant: a frame may begin while less is in flight.
  *
  * Queueing. max_bytes bounds all lanes together, memory counted, not payload. When it is reached the live lane gives way:
  * to itself, to command and to control; the other lanes refuse, each above its share. A control frame without room ends
@@ -57,21 +60,25 @@ struct lane_window {
 
 struct lane_mark {
     uint64_t number;     /* of the ping, 0 = free */
-    uint64_t below, all; /* cost sent before it, below live and altogether */
+    uint64_t below, all; /* bytes sent before it, below live and altogether */
+    int64_t sent_ns;     /* when it went */
+    uint64_t
+        reached_all; /* as it was then: what arrives between two such points is a rate, however the answers bunch */
+    int64_t reached_ns, reached_sent_ns;
 };
 
 struct lanes {
     struct lane_queue queue[LANE_COUNT];
     struct lane_window window[LANE_COUNT];
     size_t max_bytes, bytes;
-    uint64_t sent_all, sent_below; /* cost */
+    uint64_t sent_all, sent_below; /* bytes of frames */
     struct lane_mark marks[LANES_MARKS];
     uint32_t next_mark;
-    uint64_t reached_all, reached_below; /* cost known to have arrived */
-    int64_t reached_ns;
-    uint64_t rate;         /* bytes per second, the best of late */
-    uint64_t below_max;    /* bytes allowed in flight below live */
-    uint64_t marked_below; /* sent_below at the last mark */
+    uint64_t reached_all, reached_below; /* bytes known to have arrived */
+    int64_t reached_ns, reached_sent_ns; /* of the mark answered last: when, and when it went */
+    uint64_t rate;                       /* bytes per second, the best of late */
+    uint64_t below_max;                  /* bytes allowed in flight below live */
+    uint64_t marked_below;               /* sent_below at the last mark */
 };
 
 /* Allocates nothing. */
@@ -108,7 +115,7 @@ void lanes_granted(struct lanes *l, enum lane lane, uint64_t granted);
 
 /* True when a ping should go now to mark what was sent below live; lanes_marked() tells its number. */
 bool lanes_wants_mark(const struct lanes *l);
-void lanes_marked(struct lanes *l, uint64_t number);
+void lanes_marked(struct lanes *l, uint64_t number, int64_t now_ns);
 /* The ping was answered; least_rtt_ns of late, 0 = not known. */
 void lanes_reached(struct lanes *l, uint64_t number, int64_t least_rtt_ns, int64_t now_ns);
 

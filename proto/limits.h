@@ -25,8 +25,11 @@ enum {
 
     /* Values and transfers */
     VALUE_MAX_BYTES = 64 * 1024,           /* [wire] inline; larger goes as a transfer on the bulk lane */
-    TRANSFER_CHUNK_BYTES = 32 * 1024,      /* [wire] all chunks but the last */
+    TRANSFER_CHUNK_BYTES = 3584,           /* [wire] all but the last: two are within BELOW_LIVE_MIN_BYTES */
     TRANSFER_MAX_BYTES = 16 * 1024 * 1024, /* [wire] one value, all or nothing, never kept */
+    TRANSFERS_PER_SESSION = 1024,          /* [wire] begun and not complete, in one direction */
+    TRANSFERS_PER_PUBLISHER = 16,          /* [wire] of those */
+    TRANSFER_STALL_MS = 5000,              /* a receiver that takes nothing for this long is given up */
 
     /* Batches and frames */
     BATCH_MAX_RECORDS = 4096,    /* [wire] */
@@ -42,13 +45,14 @@ enum {
     SESSION_OUTBOUND_BYTES = 8 * 1024 * 1024,  /* per session, in agent and broker */
 
     /* Credits: bytes in flight per lane */
-    CREDIT_START_BYTES = 32 * 1024,        /* window of a new session */
-    CREDIT_MAX_BYTES = 1024 * 1024,        /* a window grows by use up to this */
+    CREDIT_START_BYTES = 32 * 1024,     /* window of a new session */
+    CREDIT_MAX_BYTES = 1024 * 1024,     /* a window grows by use up to this */
+    CREDIT_BULK_MAX_BYTES = 256 * 1024, /* the one of the bulk lane: what an agent or broker holds back of a session */
     CREDIT_POOL_BYTES = 512 * 1024 * 1024, /* all windows of one broker */
     CREDIT_FRAME_MIN_BYTES = 1024,         /* [wire] a shorter frame costs this much */
     CREDIT_FREE_FRAMES = 64,               /* above what is ever in flight of those without a cost: pings, credits */
     BELOW_LIVE_MIN_BYTES = 8 * 1024,       /* in flight on stream and bulk, however slow the link */
-    BELOW_LIVE_SLACK_MS = 20,              /* added to the least round trip when that bound is computed */
+    BELOW_LIVE_SLACK_MS = 5,               /* added to the least round trip when that bound is computed */
 
     /* Gathering at the first hop */
     GATHER_IDLE_US = 200, /* arrivals further apart than this are sent at once */

@@ -73,7 +73,7 @@ void session_probe(struct session *s, const struct probe_event *event)
     if (todo.say_ping) {
         s->express.ping = true;
         s->express.to_send = (struct control_ping){todo.number, todo.sent_ns, timed.our_us, s->clock};
-        lanes_marked(&s->lanes, todo.number);
+        lanes_marked(&s->lanes, todo.number, s->now_ns);
     }
     s->express.pong |= todo.say_pong;
     if (todo.reached)
@@ -188,6 +188,7 @@ void session_free(struct session *s)
     interest_client_fini(&s->wants);
     interest_server_fini(&s->wanted);
     arena_fini(&s->arena);
+    transfers_fini(&s->transfers);
     blob_unref(s->express.greeting);
     mem_free(s->name);
     mem_free(s);

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/rand.h"
 #include "proto/batch.h"
+#include "proto/chunk.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 
@@ -135,6 +136,10 @@ struct session_events {
     void (*on_loss)(void *user, enum lane lane, const struct session_loss *loss);
     /* batches of one frame, one call per batch; walk it with batch_next(). Bytes that do not parse end the session. */
     void (*on_batch)(void *user, enum lane lane, struct batch_reader *batch);
+    /* a value too long for a record is coming, or (total 0) the rest of one is not */
+    void (*on_transfer)(void *user, const struct transfer *transfer);
+    /* the next part of one; give its credit back with session_chunk_done() */
+    void (*on_chunk)(void *user, const struct chunk *chunk);
     void (*on_error)(void *user, enum mr_rc rc, const char *reason, uint32_t topic, uint32_t retry_ms);
     /* the clock of the other side: its UTC minus ours, and half the round trip as the error bound */
     void (*on_clock)(void *user, int64_t offset_us, int64_t error_us, uint8_t clock);

@@ -350,6 +350,16 @@ static enum mr_rc on_batches(struct session *s, const struct frame_in *f, struct
     return rc;
 }
 
+static enum mr_rc on_transfer(struct session *s, const struct frame_in *f, struct err *err)
+{
+    return session_on_transfer(s, f->payload, f->len, err);
+}
+
+static enum mr_rc on_chunk(struct session *s, const struct frame_in *f, struct err *err)
+{
+    return session_on_chunk(s, f->payload, f->len, err);
+}
+
 /* -- the table -- */
 
 enum { BY_CLIENT = 1, BY_SERVER = 2, BY_BOTH = 3 };
@@ -377,6 +387,8 @@ static const struct kind {
     [FRAME_BIRTH] = {on_birth, BY_BOTH, false},
     [FRAME_DEATH] = {on_death, BY_BOTH, false},
     [FRAME_ERROR] = {on_error, BY_BOTH, false},
+    [FRAME_TRANSFER] = {on_transfer, BY_BOTH, false},
+    [FRAME_CHUNK] = {on_chunk, BY_BOTH, false}, /* its credit is given back when its receiver says so */
 };
 
 static enum mr_rc read_kind(struct session *s, const struct kind *kind, const struct frame_in *f, struct err *err)
@@ -409,7 +421,7 @@ void session_read(struct session *s, const struct frame_head *head, const uint8_
     enum mr_rc rc = read_kind(s, kind, &frame, &err);
     if (rc != MR_OK)
         (void)session_fail(s, rc, err.text);
-    else if (cost && lanes_consumed(&s->lanes, head->lane, cost, s->now_ns))
+    else if (cost && head->kind != FRAME_CHUNK && lanes_consumed(&s->lanes, head->lane, cost, s->now_ns))
         s->express.credits |= 1U << head->lane;
 }
 

@@ -1,5 +1,6 @@
 /* session_out.c - records on their way out: gathered into a lane's open frame, queued, and what a full queue costs. */
 #include "proto/session_private.h"
+#include "proto/session_transfer.h"
 
 /* Room for everything of a record but its body and reason, and for the heads around it. */
 enum { RECORD_AROUND_BYTES = 256 };
@@ -266,10 +267,21 @@ size_t session_queued_bytes(const struct session *s)
     return bytes;
 }
 
+/* Of a lane, not yet closed. */
+static size_t gathered_bytes(const struct session *s, enum lane lane)
+{
+    return open_bytes(&s->writers[lane]) + (s->gather.kind && s->gather.lane == lane ? s->gather.buf.len : 0);
+}
+
+size_t session_queued_on(const struct session *s, enum lane lane)
+{
+    return s->lanes.queue[lane].bytes + gathered_bytes(s, lane);
+}
+
 size_t session_room(const struct session *s, enum lane lane)
 {
     size_t room = lanes_room(&s->lanes, lane);
-    size_t open = open_bytes(&s->writers[lane]) + (s->gather.kind && s->gather.lane == lane ? s->gather.buf.len : 0);
+    size_t open = gathered_bytes(s, lane);
 
     return room > open ? room - open : 0;
 }

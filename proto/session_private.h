@@ -4,7 +4,8 @@
  *   session_take.c     which frame goes out next
  *   session_in.c       a frame that came -> a step of its machine -> a callback
  *   session_control.c  control messages, gathered into frames
- *   session_out.c      records, gathered into frames; what a full queue drops */
+ *   session_out.c      records, gathered into frames; what a full queue drops
+ *   session_transfer.c values too long for a record */
 #ifndef PROTO_SESSION_PRIVATE_H
 #define PROTO_SESSION_PRIVATE_H
 #include "base/buf.h"
@@ -15,6 +16,7 @@
 #include "proto/losses.h"
 #include "proto/probe.h"
 #include "proto/session.h"
+#include "proto/transfers.h"
 
 #define FRAME_NONE ((enum frame_kind)0) /* no kind has this number */
 
@@ -69,6 +71,8 @@ struct session {
     struct gather gather;
     struct frame_writer writers[LANE_COUNT];
     struct losses losses;
+    struct transfers transfers; /* that come in */
+    uint32_t last_transfer;     /* that went out */
     struct express express;
 
     enum mr_rc end_rc; /* why it ended */
@@ -91,6 +95,10 @@ void session_probe(struct session *s, const struct probe_event *event);
 /* -- session_in.c -- */
 /* Deals with one frame that passed handshake and credit. Ends the session itself when the frame breaks a rule. */
 void session_read(struct session *s, const struct frame_head *head, const uint8_t *payload, size_t len);
+
+/* -- session_transfer.c -- */
+MUST enum mr_rc session_on_transfer(struct session *s, const uint8_t *payload, size_t len, struct err *err);
+MUST enum mr_rc session_on_chunk(struct session *s, const uint8_t *payload, size_t len, struct err *err);
 
 /* -- session_control.c -- */
 /* Closes the open control frame. MR_CLOSED: the session ended over it. */

@@ -99,10 +99,10 @@ static enum mr_rc refuse(struct err *err, enum mr_rc rc, const char *why)
     return rc;
 }
 
-static enum mr_rc check_bytes(const struct mr_value *v, struct err *err)
+static enum mr_rc check_bytes(const struct mr_value *v, uint32_t max, struct err *err)
 {
-    if (v->len > VALUE_MAX_BYTES) {
-        err_set(err, "a value of %u bytes is longer than the limit of %d", (unsigned)v->len, VALUE_MAX_BYTES);
+    if (v->len > max) {
+        err_set(err, "a value of %u bytes is longer than the limit of %u", (unsigned)v->len, (unsigned)max);
         return MR_TOO_BIG;
     }
     if (v->len > 0 && !v->as.ptr)
@@ -119,7 +119,7 @@ static enum mr_rc check_bytes(const struct mr_value *v, struct err *err)
     return MR_OK;
 }
 
-enum mr_rc value_check(const struct mr_value *v, struct err *err)
+static enum mr_rc check(const struct mr_value *v, uint32_t max, struct err *err)
 {
     if (!value_type_carried(v->type)) {
         err_set(err, "values of type %u cannot be carried", (unsigned)v->type);
@@ -129,7 +129,17 @@ enum mr_rc value_check(const struct mr_value *v, struct err *err)
         return refuse(err, MR_INVALID, "the rate is not a finite positive number");
     if (v->rate_hz > 0 && element_bytes(v->type) == 0)
         return refuse(err, MR_INVALID, "only an array has a rate");
-    return value_has_bytes(v->type) ? check_bytes(v, err) : MR_OK;
+    return value_has_bytes(v->type) ? check_bytes(v, max, err) : MR_OK;
+}
+
+enum mr_rc value_check(const struct mr_value *v, struct err *err)
+{
+    return check(v, VALUE_MAX_BYTES, err);
+}
+
+enum mr_rc value_check_large(const struct mr_value *v, struct err *err)
+{
+    return check(v, TRANSFER_MAX_BYTES, err);
 }
 
 /* By the bits, so that 0 and -0 differ; all NaNs are one. */

@@ -37,6 +37,8 @@ MUST enum mr_rc value_type_by_name(const char *name, uint32_t *ret);
  * without NUL, an array a whole number of elements; rate_hz is finite, not negative, and 0 but for arrays.
  * MR_INVALID, MR_TOO_BIG. */
 MUST enum mr_rc value_check(const struct mr_value *v, struct err *err);
+/* The same, of at most TRANSFER_MAX_BYTES: what may be published. */
+MUST enum mr_rc value_check_large(const struct mr_value *v, struct err *err);
 
 /* Same type, same content. Two NaN are equal, 0.0 and -0.0 are not: it answers "did it change?", not arithmetic. */
 bool value_equal(const struct mr_value *a, const struct mr_value *b);

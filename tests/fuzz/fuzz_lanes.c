@@ -65,7 +65,7 @@ static void act(struct lanes *l, struct fuzz_input *in, int64_t now)
         lanes_granted(l, lane, number);
         break;
     case 2:
-        lanes_marked(l, number);
+        lanes_marked(l, number, now);
         break;
     case 3:
         lanes_reached(l, number, (int64_t)(fuzz_u64(in) >> 1), now);
