@@ -110,6 +110,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     list_init(&h->walking);
     list_init(&h->pressing);
     list_init(&h->held);
+    list_init(&h->stalled);
     list_init(&h->reading);
     list_init(&h->acking);
     buf_init(&h->scratch, SCRATCH_MAX);
@@ -242,6 +243,7 @@ struct blob *hub_take(struct hub *h, uint32_t port)
         note_deadline(p);
         hub_walk_on(p);
         hub_pressure_took(p);
+        hub_transfers_took(p);
     }
     return frame;
 }
@@ -284,6 +286,7 @@ void hub_tick(struct hub *h)
     while (alarms_first(&h->alarms, &port) <= h->now_ns)
         tick_port(h->ports[port]);
     hub_pressure_tick(h, h->now_ns);
+    hub_transfers_tick(h, h->now_ns);
     hub_mesh_tick(h);
     hub_acks_tick(h);
     hub_stale_tick(h);
@@ -297,8 +300,8 @@ int64_t hub_deadline(const struct hub *h)
     int64_t first = alarms_first(&h->alarms, &port);
     if (h->is_awake)
         return h->now_ns;
-    const int64_t others[] = {hub_pressure_deadline(h), hub_mesh_deadline(h), hub_acks_deadline(h),
-                              hub_stale_deadline(h), h->next_sweep_ns};
+    const int64_t others[] = {hub_pressure_deadline(h), hub_transfers_deadline(h), hub_mesh_deadline(h),
+                              hub_acks_deadline(h),     hub_stale_deadline(h),     h->next_sweep_ns};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i] < first)
             first = others[i];

@@ -16,6 +16,7 @@
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
+ *   hub_transfer.c  values too long for a record
  *   hub_own.c       what the process itself publishes and serves
  *   hub_table.c     the last values as something to be saved and restored */
 #ifndef BUS_HUB_PRIVATE_H
@@ -27,6 +28,7 @@
 #include "bus/alarms.h"
 #include "bus/calls.h"
 #include "bus/hub.h"
+#include "bus/hub_transfer.h"
 #include "bus/idmap.h"
 #include "bus/lastval.h"
 #include "bus/route.h"
@@ -45,7 +47,9 @@ enum { HOME_UNKNOWN, HOME_HERE, HOME_PEER /* + index of the peer */ };
 
 /* Kept by publisher id: of an identity what was seen of it, of whoever fills tables how much of them. */
 struct owner {
-    struct seen seen;
+    struct seen seen,
+        transfers;            /* transfers: the last one begun; and of the numbers that came without a gap up to it, */
+    uint64_t transfers_first; /* the first */
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
     uint32_t listed;                   /* the round of its peer's list that had it */
     uint8_t home;                      /* who told its latest birth */
@@ -156,6 +160,7 @@ struct port {
     int64_t pressing_until_ns;
     size_t fed_bytes;                 /* since its queue was looked at */
     struct list in_pressing, in_held; /* among the ports that press, by time; among those that are held */
+    struct port_transfers transfers;
     int64_t clock_offset_us, clock_error_us;
     uint8_t clock;
     uint64_t clear_version; /* PORT_APP: of the table, with the last CLEAR it sent; 0 = none */
@@ -227,8 +232,8 @@ struct hub {
     struct map64 promise_of; /* publisher << 32 | topic: it is among them */
     int64_t next_promises_ns;
 
-    struct list dirty, walking, pressing, held;
-    bool is_offering; /* agent: its own last values are on their way up */
+    struct list dirty, walking, pressing, held, stalled; /* stalled: takers of transfers */
+    bool is_offering;                                    /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
     uint64_t purge_cursor;
@@ -267,6 +272,14 @@ static inline bool hub_has_uplink(const struct hub *h)
 static inline bool hub_is_trusted(const struct port *p)
 {
     return p->kind == PORT_UPLINK || p->kind == PORT_MESH_OUT || p->kind == PORT_MESH_IN;
+}
+/* A number that a transfer has is not missing: live records up to it have been seen when those before it have. */
+static inline void hub_follow_transfers(struct owner *o)
+{
+    struct seen *seen = &o->seen;
+    if (o->transfers.seq > seen->seq && o->transfers_first <= seen->seq + 1 && o->transfers.birth == seen->birth &&
+        o->transfers.link == seen->link)
+        seen->seq = o->transfers.seq;
 }
 static inline struct rights_subject hub_subject(const struct port *p)
 {
@@ -322,6 +335,11 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
 /* Our id of what the peer means: 0 = not announced, NAME_REFUSED = announced, but there was no room for it. */
 uint32_t hub_publisher_meant(const struct port *p, uint32_t id);
 uint32_t hub_topic_meant(struct port *p, uint32_t id);
+/* Makes the peer's batch head ours. False: the session was ended, or the publisher is refused. */
+bool hub_take_head(struct port *p, struct batch_head *head);
+void hub_refuse_record(struct port *p, uint32_t topic, uint64_t may); /* tells the sender why, the first time */
+void hub_flag_future(const struct hub *h, struct record *record);
+bool hub_is_above(const struct seen *seen, const struct batch_head *head, uint64_t seq);
 uint64_t hub_may(struct port *p, uint32_t topic); /* enum may bits, asked of rights the first time */
 bool hub_may_receive(struct port *p, uint32_t topic);
 

@@ -51,7 +51,7 @@ bool hub_may_receive(struct port *p, uint32_t topic)
 }
 
 /* Tells the sender why, the first time. */
-static void refuse(struct port *p, uint32_t topic, uint64_t may)
+void hub_refuse_record(struct port *p, uint32_t topic, uint64_t may)
 {
     p->hub->refused++;
     if (may & MAY_REFUSAL_TOLD)
@@ -81,7 +81,7 @@ uint32_t hub_publisher_meant(const struct port *p, uint32_t id)
 }
 
 /* Makes the peer's batch head ours. False: the session was ended, or the publisher is refused. */
-static bool take_head(struct port *p, struct batch_head *head)
+bool hub_take_head(struct port *p, struct batch_head *head)
 {
     struct hub *h = p->hub;
     uint32_t publisher = hub_publisher_meant(p, head->publisher);
@@ -117,7 +117,7 @@ static bool take_head(struct port *p, struct batch_head *head)
 }
 
 /* -- numbers -- */
-static bool is_above(const struct seen *seen, const struct batch_head *head, uint64_t seq)
+bool hub_is_above(const struct seen *seen, const struct batch_head *head, uint64_t seq)
 {
     if (head->birth != seen->birth)
         return head->birth > seen->birth;
@@ -130,9 +130,10 @@ static bool is_above(const struct seen *seen, const struct batch_head *head, uin
 static bool is_new(struct hub *h, uint32_t owner, const struct batch_head *head, uint64_t seq)
 {
     struct seen *seen = &h->owners[owner].seen; /* there is one since the publisher was announced */
-    if (!is_above(seen, head, seq))
+    if (!hub_is_above(seen, head, seq))
         return false;
     *seen = (struct seen){.birth = head->birth, .link = head->link, .seq = seq};
+    hub_follow_transfers(&h->owners[owner]);
     return true;
 }
 
@@ -252,7 +253,7 @@ static void clear_others(struct hub *h, uint32_t owner, uint32_t topic)
     }
 }
 
-static void flag_future(const struct hub *h, struct record *record)
+void hub_flag_future(const struct hub *h, struct record *record)
 {
     if (record->source_us != MR_NO_TIME && record->source_us > hub_now_us(h) + future_limit_us)
         record->flags |= MR_FUTURE;
@@ -263,7 +264,7 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
 {
     record->flags &= app_flags;
     record->seq = ++h->seq;
-    flag_future(h, record);
+    hub_flag_future(h, record);
     if (is_kept(record))
         keep(h, from, head, h->self, record);
     hub_deliver(h, from, head, record);
@@ -316,7 +317,7 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
     struct hub *h = p->hub;
     bool is_offered = record->flags & MR_FROM_SNAPSHOT;
     record->flags &= ~(uint32_t)(MR_FROM_SNAPSHOT | MR_STALE);
-    flag_future(h, record);
+    hub_flag_future(h, record);
     if (!is_offered && !is_new(h, p->owner, head, record->seq))
         return;
     enum lastval_result kept = !is_kept(record) ? LASTVAL_TAKEN
@@ -425,7 +426,7 @@ static void accept(struct port *p, struct batch_head *head, struct record *recor
     }
     uint64_t may = hub_may(p, record->topic);
     if (!(may & MAY_PUBLISH))
-        refuse(p, record->topic, may);
+        hub_refuse_record(p, record->topic, may);
     else if (p->kind == PORT_APP)
         hub_accept_own(p->hub, p, head, record);
     else
@@ -471,7 +472,7 @@ void hub_on_batch(void *user, enum lane lane, struct batch_reader *batch)
     enum mr_rc rc = MR_OK;
     (void)lane;
     struct batch_head head = batch->head;
-    if (!take_head(p, &head))
+    if (!hub_take_head(p, &head))
         return;
     while (!p->is_over && (rc = batch_next(batch, &record)) == MR_OK)
         take_record(p, &head, &record);

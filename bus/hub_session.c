@@ -85,6 +85,8 @@ const struct session_events hub_session_events = {
     .on_snapshot_end = hub_on_snapshot_end,
     .on_loss = hub_on_loss,
     .on_batch = hub_on_batch,
+    .on_transfer = hub_on_transfer,
+    .on_chunk = hub_on_chunk,
     .on_error = on_error,
     .on_clock = on_clock,
     .on_dropped = on_dropped,
@@ -94,6 +96,7 @@ void hub_free_port(struct port *p)
 {
     if (!p)
         return;
+    hub_transfers_leave(p);
     session_free(p->session);
     list_remove(&p->in_dirty);
     hub_drop_entries(p);
@@ -204,6 +207,7 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     list_init(&p->in_held);
     list_init(&p->in_acking);
     list_init(&p->in_reading);
+    hub_transfers_init(&p->transfers);
     map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
