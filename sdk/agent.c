@@ -105,6 +105,8 @@ static const struct session_events events = {
     .on_snapshot_end = subs_on_snapshot_end,
     .on_loss = receive_on_loss,
     .on_batch = receive_on_batch,
+    .on_transfer = incoming_on_transfer,
+    .on_chunk = incoming_on_chunk,
     .on_error = topics_on_error,
 };
 
@@ -162,6 +164,7 @@ static void end_session(struct mr_bus *b)
         requests_end(b);
         serve_end(b);
         subs_end(b);
+        incoming_end(b);
         receive_end(b);
         heard_end(b);
     }

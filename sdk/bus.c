@@ -242,6 +242,7 @@ static enum mr_rc init(struct mr_bus *b)
     list_init(&b->tags);
     list_init(&b->closed_tags);
     list_init(&b->devices);
+    list_init(&b->incoming);
     list_init(&b->subs);
     list_init(&b->ready_subs);
     list_init(&b->requests);
@@ -308,6 +309,7 @@ void bus_free(struct mr_bus *b)
     tags_free(b);
     devices_free(b);
     topics_fini(b);
+    incoming_end(b);
     heard_fini(b);
     map64_fini(&b->request_by_id);
     map64_fini(&b->calls);

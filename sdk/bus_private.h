@@ -5,6 +5,7 @@
  *   topics.c     topics we send to: their ids and verdicts, asked for at every session
  *   outbox.c     what waits to be sent, in order; gathering; how far the agent has come
  *   publish.c    mr_publish… and mr_flush;   tag.c  tags;   device.c  devices;   realtime.c  [RT] calls of other threads
+ *   large.c      values that go as transfers;   incoming.c  those that come
  *   heard.c      topics and publishers we hear of, their tags and last values
  *   receive.c    what comes from the agent -> subscriptions
  *   sub.c        subscriptions: rings, delivery;   sub_session.c  their entries of interest
@@ -93,6 +94,8 @@ MUST enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *record
 MUST enum mr_rc outbox_put_life(struct mr_bus *b, enum outgoing_kind kind, struct mr_device *device, uint32_t status,
                                 const char *why);
 bool outbox_has_room(const struct mr_bus *b, size_t bytes);
+void outbox_note_put(struct mr_bus *b, struct ack *ack, int64_t now_ns); /* one more is handed over, all of it */
+void outbox_let_out(struct mr_bus *b);                                   /* what is there, if this is the place to */
 void outbox_pump(struct mr_bus *b, int64_t now_ns);
 void outbox_flush_soon(struct mr_bus *b); /* no gathering for what is there */
 void outbox_begin(struct mr_bus *b);
@@ -107,6 +110,24 @@ void outbox_on_marked(struct mr_bus *b);
 int64_t outbox_deadline(const struct mr_bus *b);
 size_t outbox_queued(const struct mr_bus *b); /* bytes, the session's included */
 enum { OUTBOX_MARK_COOKIE = 0 };              /* OPEN of a topic under this cookie asks how far the agent has come */
+
+/* large.c */
+/* Takes a value above VALUE_MAX_BYTES, without a device. Results and what goes over as of outbox_put(). */
+MUST enum mr_rc large_put(struct mr_bus *b, const struct out_record *r);
+/* Hands on what there is room for. True: there may be more to do at once. */
+bool large_pump(struct mr_bus *b, int64_t now_ns);
+bool large_is_out(const struct mr_bus *b); /* the first one has left the session: large_pump() counts it */
+void large_expire(struct mr_bus *b, int64_t now_ns);
+void large_refuse(struct mr_bus *b, const struct topic *t, enum mr_rc rc);
+bool large_withdraw(struct mr_bus *b,
+                    const struct ack *ack); /* also one that has begun: then it ends for its receivers too */
+void large_end(struct mr_bus *b);           /* of the session: what was not whole begins again */
+void large_fini(struct mr_bus *b);
+
+/* incoming.c */
+void incoming_on_transfer(void *user, const struct transfer *said);
+void incoming_on_chunk(void *user, const struct chunk *chunk);
+void incoming_end(struct mr_bus *b); /* the agent is gone, or the handle closes */
 
 /* ack.c */
 MUST struct ack *ack_new(struct mr_bus *b, struct topic *topic); /* topic may be NULL; NULL: no memory */
@@ -158,6 +179,10 @@ MUST enum mr_rc heard_match(struct mr_bus *b, struct heard *h); /* brings h->sub
 void heard_forget_sub(struct mr_bus *b, const struct mr_sub *sub);
 
 /* receive.c */
+/* Does it concern the subscription, or one that matches? */
+bool receive_is_meant(const struct mr_sub *s, const struct batch_head *head, const struct record *record);
+/* The topic of an id, its subscriptions up to date. NULL: none, and whoever it may concern has been told. */
+struct heard *receive_topic(struct mr_bus *b, uint32_t id);
 void receive_on_topic(void *user, const struct session_topic *topic);
 void receive_on_publisher(void *user, const struct session_publisher *publisher);
 void receive_on_birth(void *user, const struct session_birth *birth);

@@ -96,6 +96,20 @@ struct outgoing {
     uint8_t body[];
 };
 
+/* A value that goes as a transfer. */
+struct large {
+    struct list node;
+    struct topic *topic;
+    struct ack *ack;
+    uint32_t flags, status, type;
+    double rate_hz;
+    int64_t source_us, expires_ns;
+    uint32_t id; /* of its transfer in this session; 0: not begun */
+    uint32_t len, put;
+    size_t size;
+    uint8_t bytes[];
+};
+
 struct outbox {
     struct list queue;
     size_t bytes, max_bytes;
@@ -104,6 +118,7 @@ struct outbox {
     bool is_mark_open, is_mark_wanted, is_gathering;
     bool is_unsure;      /* some were handed over and their fate is not known, and no mr_flush() has said so */
     struct list unacked; /* struct ack, by number */
+    struct list large;   /* struct large, in the order they were said: they go on the bulk lane, one at a time */
     int64_t last_put_ns, flush_at_ns; /* INT64_MAX: nothing is gathered */
     int64_t base_us;                  /* of the records that are being gathered */
     struct buf scratch;
@@ -199,6 +214,18 @@ struct mr_sub {
     struct blob *end_text;
 };
 
+/* A long value that is coming in. */
+struct incoming {
+    struct list in_bus;
+    uint32_t id, total, status;
+    struct batch_head head;
+    struct record record; /* its body is over */
+    struct mr_value value;
+    struct peer *publisher;
+    struct blob *bytes; /* the value, where blob_object() says */
+    size_t charged;
+};
+
 /* -- requests -- */
 
 struct request {
@@ -270,6 +297,7 @@ struct mr_bus {
 
     struct map heard, peers; /* by text */
     struct map64 heard_by_id, peer_by_id;
+    struct list incoming; /* long values, not complete */
     struct list subs, ready_subs;
     uint32_t n_subs, next_entry;
     uint64_t sub_epoch, next_key; /* epoch: changes with every subscription and path */

@@ -49,19 +49,13 @@ static void copy_tail(struct message *copy, const struct message *m, size_t text
         copy->msg.text = memcpy(tail, m->msg.text, text_size);
 }
 
-struct message *message_keep(const struct message *m, struct budget *budget)
+/* A counted copy of the struct, with room behind it. */
+static struct message *copy_with_tail(const struct message *m, size_t tail, struct budget *budget)
 {
-    if (m->home) {
-        struct message *kept = blob_object(m->home);
-        (void)__atomic_add_fetch(&kept->refs, 1, __ATOMIC_RELAXED);
-        return kept;
-    }
-    size_t bytes = value_has_bytes(m->msg.value.type) ? m->msg.value.len : 0;
-    size_t text_size = m->msg.text ? strlen(m->msg.text) + 1 : 0;
-    size_t charged = blob_size(sizeof *m + bytes + text_size + OBJECT_ALIGN - 1);
+    size_t charged = blob_size(sizeof *m + tail + OBJECT_ALIGN - 1);
     if (!budget_take(budget, charged))
         return NULL;
-    struct blob *home = blob_new(sizeof *m + bytes + text_size + OBJECT_ALIGN - 1);
+    struct blob *home = blob_new(sizeof *m + tail + OBJECT_ALIGN - 1);
     if (!home) {
         budget_give(budget, charged);
         return NULL;
@@ -74,8 +68,32 @@ struct message *message_keep(const struct message *m, struct budget *budget)
     copy->topic = ref_or_null(m->topic);
     copy->publisher = ref_or_null(m->publisher);
     copy->def = ref_or_null(m->def);
-    copy_tail(copy, m, text_size);
     return copy;
+}
+
+struct message *message_keep(const struct message *m, struct budget *budget)
+{
+    if (m->home) {
+        struct message *kept = blob_object(m->home);
+        (void)__atomic_add_fetch(&kept->refs, 1, __ATOMIC_RELAXED);
+        return kept;
+    }
+    size_t bytes = value_has_bytes(m->msg.value.type) ? m->msg.value.len : 0;
+    size_t text_size = m->msg.text ? strlen(m->msg.text) + 1 : 0;
+    struct message *copy = copy_with_tail(m, bytes + text_size, budget);
+    if (copy)
+        copy_tail(copy, m, text_size);
+    return copy;
+}
+
+struct message *message_adopt(const struct message *view, struct blob *bytes, size_t charged, struct budget *budget)
+{
+    struct message *kept = copy_with_tail(view, 0, budget);
+    if (!kept)
+        return NULL;
+    kept->bytes = bytes;
+    kept->charged += charged;
+    return kept;
 }
 
 void message_unref(struct message *m, struct budget *budget)
@@ -86,5 +104,6 @@ void message_unref(struct message *m, struct budget *budget)
     blob_unref(m->topic);
     blob_unref(m->publisher);
     blob_unref(m->def);
+    blob_unref(m->bytes);
     blob_unref(m->home);
 }

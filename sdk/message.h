@@ -15,6 +15,7 @@ struct message {
     struct blob *topic, *publisher; /* texts ended by NUL; NULL: none */
     struct blob *def;               /* a struct mr_tag_def and its texts; NULL: not a tag */
     uint64_t call;                  /* of a request: its number in the table of what waits for a reply; else 0 */
+    struct blob *bytes;             /* of a long value, beside the struct; NULL: behind it, or there are none */
     struct blob *home;              /* holds this very struct; NULL: a view */
     uint32_t refs;                  /* atomic, of a kept message */
     size_t charged;
@@ -30,6 +31,10 @@ void *blob_object(struct blob *blob);
 /* A kept copy with one reference that the caller owns; a kept message gets one more reference instead.
  * NULL: no memory. */
 MUST struct message *message_keep(const struct message *m, struct budget *budget);
+/* A kept message of a long value, whose bytes it points into. bytes and what is charged for them go over to the message.
+ * NULL: no memory, nothing goes over. */
+MUST struct message *message_adopt(const struct message *view, struct blob *bytes, size_t charged,
+                                   struct budget *budget);
 void message_unref(struct message *m, struct budget *budget); /* of a kept message */
 
 static inline const struct message *message_of(const struct mr_msg *msg)

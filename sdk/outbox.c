@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/session_transfer.h"
 #include "sdk/bus_private.h"
 
 enum {
@@ -25,6 +26,7 @@ void outbox_init(struct mr_bus *b)
     struct outbox *o = &b->outbox;
     list_init(&o->queue);
     list_init(&o->unacked);
+    list_init(&o->large);
     o->max_bytes = b->settings.max_bytes / QUEUE_SHARE_DEN * QUEUE_SHARE_NUM;
     o->next_expiry_ns = o->flush_at_ns = INT64_MAX;
     o->last_put_ns = INT64_MIN / 2;
@@ -53,6 +55,7 @@ void outbox_fini(struct mr_bus *b)
         ack_free(b, item->ack);
         free_item(b, item);
     }
+    large_fini(b);
     LIST_EACH(at, after, &o->unacked)
     ack_free(b, container_of(at, struct ack, ready.node));
     LIST_EACH(at, after, &b->ready)
@@ -116,9 +119,15 @@ static enum mr_rc new_record(struct mr_bus *b, const struct out_record *r, struc
 }
 
 /* -- into the session -- */
+/* Long values are on their own lane, behind all others. */
+static size_t ahead(const struct mr_bus *b)
+{
+    return session_queued_bytes(b->agent.session) - session_queued_on(b->agent.session, LANE_BULK);
+}
+
 static bool is_drained(const struct mr_bus *b)
 {
-    return session_queued_bytes(b->agent.session) == 0;
+    return ahead(b) == 0;
 }
 
 /* Records must not overtake a mark that waits for the session to be empty. */
@@ -126,10 +135,10 @@ static bool may_put(const struct mr_bus *b)
 {
     const struct outbox *o = &b->outbox;
     return agent_is_up(b) && !b->agent.is_over && !(o->is_mark_wanted && !o->is_mark_open && o->put > o->marked) &&
-           session_queued_bytes(b->agent.session) < AHEAD_BYTES;
+           ahead(b) < AHEAD_BYTES;
 }
 
-static void note_put(struct mr_bus *b, struct ack *ack, int64_t now_ns)
+void outbox_note_put(struct mr_bus *b, struct ack *ack, int64_t now_ns)
 {
     struct outbox *o = &b->outbox;
     int64_t gap_ns = now_ns - o->last_put_ns;
@@ -173,7 +182,7 @@ static enum mr_rc put_directly(struct mr_bus *b, const struct out_record *r, int
     if (put(b, r->device, &record))
         return MR_WOULD_BLOCK;
     topic_release(r->topic);
-    note_put(b, r->ack, now_ns);
+    outbox_note_put(b, r->ack, now_ns);
     return MR_OK;
 }
 
@@ -187,6 +196,14 @@ static bool is_direct(const struct mr_bus *b, const struct out_record *r)
 static bool lets_out(const struct mr_bus *b)
 {
     return agent_is_up(b) && !b->in_dispatch && !b->in_callback && !b->agent.is_blocked;
+}
+
+void outbox_let_out(struct mr_bus *b)
+{
+    if (!lets_out(b))
+        return;
+    outbox_pump(b, bus_now_ns(b));
+    bus_arm(b);
 }
 
 static void let_out(struct mr_bus *b, int64_t now_ns)
@@ -240,10 +257,8 @@ enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, si
         item->ack = records[i++].ack;
         append(b, item);
     }
-    if (!rc && lets_out(b)) {
-        outbox_pump(b, bus_now_ns(b));
-        bus_arm(b);
-    }
+    if (!rc)
+        outbox_let_out(b);
     return rc;
 }
 
@@ -276,7 +291,7 @@ static bool send_record(struct mr_bus *b, struct outgoing *item, int64_t now_ns)
                                   .body_len = item->body_len};
     enum mr_rc rc = put(b, item->device, &record);
     if (rc == MR_OK)
-        note_put(b, item->ack, now_ns);
+        outbox_note_put(b, item->ack, now_ns);
     else if (rc == MR_TOO_BIG)
         ack_resolve(b, item->ack, MR_TOO_BIG);
     else
@@ -352,8 +367,10 @@ void outbox_pump(struct mr_bus *b, int64_t now_ns)
     while (again && agent_is_up(b) && !b->agent.is_over) {
         send_queue(b, now_ns);
         flush_if_due(b, now_ns);
+        bool has_more = large_pump(b, now_ns);
         agent_send(b, now_ns);
-        again = !b->agent.is_over && is_drained(b) && (send_mark(b) || waits_for_empty_session(b));
+        again = !b->agent.is_over &&
+                ((is_drained(b) && (send_mark(b) || waits_for_empty_session(b))) || has_more || large_is_out(b));
     }
 }
 
@@ -375,6 +392,7 @@ void outbox_end(struct mr_bus *b)
     struct list *at, *after;
     LIST_EACH(at, after, &o->unacked)
     ack_resolve(b, container_of(at, struct ack, ready.node), MR_UNKNOWN);
+    large_end(b);
     o->is_unsure = o->is_unsure || o->put > o->accepted;
     o->accepted = o->marked = o->put;
     o->is_mark_open = o->is_mark_wanted = o->is_gathering = false;
@@ -406,7 +424,8 @@ void outbox_want_mark(struct mr_bus *b)
 bool outbox_is_accepted(const struct mr_bus *b)
 {
     const struct outbox *o = &b->outbox;
-    return (!b->rt || mpsc_is_empty(b->rt)) && list_is_empty(&o->queue) && o->accepted == o->put;
+    return (!b->rt || mpsc_is_empty(b->rt)) && list_is_empty(&o->queue) && list_is_empty(&o->large) &&
+           o->accepted == o->put;
 }
 
 void outbox_expire(struct mr_bus *b, int64_t now_ns)
@@ -416,6 +435,7 @@ void outbox_expire(struct mr_bus *b, int64_t now_ns)
     if (now_ns < o->next_expiry_ns)
         return;
     o->next_expiry_ns = INT64_MAX;
+    large_expire(b, now_ns);
     LIST_EACH(at, after, &o->queue)
     {
         struct outgoing *item = container_of(at, struct outgoing, node);
@@ -432,6 +452,7 @@ void outbox_refuse(struct mr_bus *b, struct topic *t, enum mr_rc rc)
 {
     struct outbox *o = &b->outbox;
     struct list *at, *after;
+    large_refuse(b, t, rc);
     LIST_EACH(at, after, &o->queue)
     {
         struct outgoing *item = container_of(at, struct outgoing, node);
@@ -463,7 +484,7 @@ bool outbox_withdraw(struct mr_bus *b, const struct ack *ack)
         free_item(b, item);
         return true;
     }
-    return false;
+    return large_withdraw(b, ack);
 }
 
 int64_t outbox_deadline(const struct mr_bus *b)

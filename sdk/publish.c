@@ -9,8 +9,14 @@ static const uint32_t settable_flags = MR_KEEP | MR_CLEAR | MR_BACKFILL | MR_FOR
 static enum mr_rc check_value(const struct mr_value *v)
 {
     struct err err;
-    enum mr_rc rc = v->type == MR_NO_VALUE ? MR_OK : value_check(v, &err);
+    enum mr_rc rc = v->type == MR_NO_VALUE ? MR_OK : value_check_large(v, &err);
     return rc ? reason_set(rc, "%s", err.text) : MR_OK;
+}
+
+/* It goes as a transfer. */
+static bool is_large(const struct mr_value *v)
+{
+    return value_has_bytes(v->type) && v->len > VALUE_MAX_BYTES;
 }
 
 enum mr_rc publish_check(const struct mr_pub *pub)
@@ -25,6 +31,9 @@ enum mr_rc publish_check(const struct mr_pub *pub)
         return reason_set(MR_INVALID, "mr_pub.level: this version reaches MR_ACCEPTED");
     if (pub->number)
         return reason_set(MR_INVALID, "mr_pub.number must be 0 in this version");
+    if (is_large(&pub->value) && pub->flags & MR_KEEP)
+        return reason_set(MR_INVALID, "a value above %d bytes is never kept: publish it without MR_KEEP",
+                          VALUE_MAX_BYTES);
     return check_value(&pub->value);
 }
 
@@ -54,7 +63,7 @@ static enum mr_rc put(struct mr_bus *b, const struct mr_pub *pub, struct topic *
                                       .expiry_ms = pub->expiry_ms,
                                       .source_us = pub->source_us ? pub->source_us : MR_NO_TIME,
                                       .ack = ack};
-    return outbox_put(b, &record);
+    return is_large(&pub->value) ? large_put(b, &record) : outbox_put(b, &record);
 }
 
 enum mr_rc publish_now(struct mr_bus *b, const struct mr_pub *pub, bool *is_done, enum mr_rc *ret_rc,
@@ -88,13 +97,16 @@ enum mr_rc mr_publish_opt(struct mr_bus *b, const struct mr_pub *pub)
         rc = publish_check(pub);
     if (rc)
         return rc;
+    if (b->rt && is_large(&pub->value))
+        return reason_set(MR_TOO_BIG, "after mr_thread() or with rt_poll_us set, a value may have %d bytes, not %u",
+                          VALUE_MAX_BYTES, (unsigned)pub->value.len);
     return b->rt ? realtime_publish(b, pub) : publish_now(b, pub, NULL, NULL, NULL);
 }
 
 enum mr_rc mr_publish(struct mr_bus *b, const char *topic, const void *data, size_t len)
 {
-    if (len > VALUE_MAX_BYTES)
-        return reason_set(MR_TOO_BIG, "a value may have %d bytes, not %zu", VALUE_MAX_BYTES, len);
+    if (len > TRANSFER_MAX_BYTES)
+        return reason_set(MR_TOO_BIG, "a value may have %d bytes, not %zu", TRANSFER_MAX_BYTES, len);
     if (!data && len)
         return reason_set(MR_INVALID, "data must not be NULL unless len is 0");
     const struct mr_pub pub = {.size = sizeof pub,

@@ -207,7 +207,7 @@ static bool is_news(struct mr_sub *s, struct slot *slot, const struct batch_head
 }
 
 /* Whose entry a record answers; and what a subscription did not ask for. */
-static bool is_meant(const struct mr_sub *s, const struct batch_head *head, const struct record *record)
+bool receive_is_meant(const struct mr_sub *s, const struct batch_head *head, const struct record *record)
 {
     if (!sub_is_live(s) || s->kind != INTEREST_SUBSCRIBE)
         return false;
@@ -219,7 +219,7 @@ static bool is_meant(const struct mr_sub *s, const struct batch_head *head, cons
 static bool is_wanted(const struct heard *h, const struct batch_head *head, const struct record *record)
 {
     for (uint32_t i = 0; i < h->n_subs; i++)
-        if (is_meant(h->subs[i], head, record))
+        if (receive_is_meant(h->subs[i], head, record))
             return true;
     return false;
 }
@@ -246,7 +246,7 @@ static void give(struct mr_bus *b, struct heard *h, const struct batch_head *hea
     struct slot *slot = is_kept(record) ? keep(b, h, head, record, publisher) : NULL;
     for (uint32_t i = 0; i < h->n_subs; i++) {
         struct mr_sub *s = h->subs[i];
-        if (is_meant(s, head, record) && (!is_kept(record) || is_news(s, slot, head, record, publisher)))
+        if (receive_is_meant(s, head, record) && (!is_kept(record) || is_news(s, slot, head, record, publisher)))
             sub_deliver(s, &view, h->key);
     }
 }
@@ -267,6 +267,18 @@ static void lose(struct mr_bus *b)
     }
 }
 
+struct heard *receive_topic(struct mr_bus *b, uint32_t id)
+{
+    struct heard *h = map64_get(&b->heard_by_id, id);
+    if (h && heard_match(b, h)) {
+        b->is_forgetful = true;
+        h = NULL;
+    }
+    if (!h)
+        lose(b);
+    return h;
+}
+
 static void take_record(struct mr_bus *b, const struct batch_head *head, const struct record *record,
                         struct peer *publisher)
 {
@@ -274,14 +286,10 @@ static void take_record(struct mr_bus *b, const struct batch_head *head, const s
         request_on_answer(b, head, record, publisher);
         return;
     }
-    struct heard *h = map64_get(&b->heard_by_id, record->topic);
-    if (h && heard_match(b, h)) {
-        b->is_forgetful = true;
-        h = NULL;
-    }
+    struct heard *h = receive_topic(b, record->topic);
     if (!h)
-        lose(b);
-    else if (record->call.id)
+        return;
+    if (record->call.id)
         serve_on_request(b, head, record, h, publisher);
     else if (is_wanted(h, head, record))
         give(b, h, head, record, publisher);

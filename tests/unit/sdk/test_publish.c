@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/limits.h"
 
 static struct mr_stats stats_of(struct world *w)
 {
@@ -279,7 +280,7 @@ static void close_hands_over_what_is_queued(void **unused)
 static void arguments_out_of_range_are_refused(void **unused)
 {
     struct world *w = world_new(NULL);
-    static char large[65537];
+    static char large[TRANSFER_MAX_BYTES + 1];
     const struct mr_pub wrong[] = {
         {.size = 1, .topic = "a"},
         {.size = sizeof *wrong, .topic = NULL},
@@ -290,12 +291,17 @@ static void arguments_out_of_range_are_refused(void **unused)
         {.size = sizeof *wrong, .topic = "a", .level = MR_SPOOLED},
         {.size = sizeof *wrong, .topic = "a", .number = 1},
         {.size = sizeof *wrong, .topic = "a", .value = {.type = 99}},
+        {.size = sizeof *wrong,
+         .topic = "a",
+         .flags = MR_KEEP,
+         .value = {.type = MR_BYTES, .len = VALUE_MAX_BYTES + 1, .as.ptr = large}},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(mr_publish_opt(w->bus, &wrong[i]), MR_INVALID);
     assert_int_equal(mr_publish_opt(w->bus, NULL), MR_INVALID);
-    assert_int_equal(mr_publish(w->bus, "a", large, 65537), MR_TOO_BIG);
+    assert_int_equal(mr_publish(w->bus, "a", large, sizeof large), MR_TOO_BIG);
+    assert_non_null(strstr(mr_reason(w->bus), "16777216"));
     assert_int_equal(mr_publish(w->bus, "a", NULL, 1), MR_INVALID);
     assert_int_equal(mr_publish(w->bus, "a", NULL, 0), MR_OK);
     assert_int_equal(mr_publish(w->bus, "a", large, 65536), MR_OK);
