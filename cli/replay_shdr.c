@@ -3,24 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/replay.h"
 #include "cli/replay_model.h"
+#include "cli/replay_shdr_value.h"
 #include "cli/report.h"
-#include "cli/shdr.h"
 #include "proto/limits.h"
-#include "proto/value.h"
 
-enum {
-    ASSET_MAX_BYTES = 16 * 1024 * 1024,              /* of its text: the largest transfer */
-    ELEMENTS_MAX = VALUE_MAX_BYTES / sizeof(double), /* of an array */
-};
-
-/* How the fields behind a key are read. */
-enum shape { SHAPE_TEXT, SHAPE_NUMBER, SHAPE_WHOLE, SHAPE_VECTOR, SHAPE_SERIES, SHAPE_CONDITION, SHAPE_MESSAGE };
+enum { ASSET_MAX_BYTES = SHAPE_TEXT_MAX /* of its text: the largest transfer */ };
 
 struct key {
     char *text;
@@ -43,64 +35,19 @@ struct shdr_source {
     struct map keys;   /* text → struct key, owned */
     struct map assets; /* id → struct asset, owned */
     struct shdr_line line;
-    size_t at;           /* the next field of line */
-    bool is_clearing;    /* "@REMOVE_ALL_ASSETS@": the walk below goes on */
-    uint32_t clear_next; /* cursor of the walk over assets */
-    struct buf text;     /* what the current value's bytes point into */
-    double *elements;    /* ELEMENTS_MAX */
+    size_t at;              /* the next field of line */
+    bool is_clearing;       /* "@REMOVE_ALL_ASSETS@": the walk below goes on */
+    uint32_t clear_next;    /* cursor of the walk over assets */
+    struct shape_room room; /* what the current value's bytes point into */
 };
 
 /* -- keys -- */
-static bool is_whole_number(const struct model_item *item)
-{
-    static const char *const types[] = {"PART_COUNT",   "LINE_NUMBER",      "BLOCK_COUNT",        "CYCLE_COUNT",
-                                        "LOAD_COUNT",   "ACTIVATION_COUNT", "DEACTIVATION_COUNT", "TRANSFER_COUNT",
-                                        "UNLOAD_COUNT", "NETWORK_PORT"};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(item->type, types[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), n = strlen(end);
-    return len >= n && strcmp(text + len - n, end) == 0;
-}
-
-static enum shape shape_of(const struct model_item *item)
-{
-    if (item->category == MODEL_CONDITION)
-        return SHAPE_CONDITION;
-    if (strcmp(item->representation, "DATA_SET") == 0 || strcmp(item->representation, "TABLE") == 0)
-        return SHAPE_TEXT;
-    if (strcmp(item->representation, "TIME_SERIES") == 0)
-        return SHAPE_SERIES;
-    if (ends_with(item->units, "_3D"))
-        return SHAPE_VECTOR;
-    if (item->category == MODEL_SAMPLE || *item->units)
-        return SHAPE_NUMBER;
-    if (strcmp(item->type, "MESSAGE") == 0)
-        return SHAPE_MESSAGE;
-    return is_whole_number(item) ? SHAPE_WHOLE : SHAPE_TEXT;
-}
-
-static uint32_t type_of(enum shape shape)
-{
-    static const uint32_t types[] = {
-        [SHAPE_TEXT] = MR_STRING,      [SHAPE_NUMBER] = MR_F64,       [SHAPE_WHOLE] = MR_I64,
-        [SHAPE_VECTOR] = MR_F64_ARRAY, [SHAPE_SERIES] = MR_F64_ARRAY, [SHAPE_CONDITION] = MR_STRING,
-        [SHAPE_MESSAGE] = MR_STRING,
-    };
-    return types[shape];
-}
-
 /* Values are published as the adapter sends them, which is in the native unit where there is one. */
 static enum mr_rc add_key_tag(struct shdr_source *s, struct key *key, const struct model_item *item, struct err *err)
 {
     char topic[TOPIC_MAX_BYTES + 1], description[256];
     replay_topic_level(key->text, topic, sizeof topic);
-    struct replay_tag tag = {.topic = topic, .type = type_of(key->shape)};
+    struct replay_tag tag = {.topic = topic, .type = shape_type(key->shape)};
     if (item) {
         snprintf(description, sizeof description, "%.100s%s%.100s", item->type, *item->sub_type ? ", " : "",
                  item->sub_type);
@@ -152,141 +99,24 @@ static enum mr_rc make_key(struct shdr_source *s, const char *text, struct key *
     return MR_OK;
 }
 
-/* -- values: fields[0] is the first behind the key -- */
-/* Joins fields by '|'; empty ones at the end are left away. */
-static enum mr_rc join(struct shdr_source *s, const struct shdr_field *fields, size_t n, struct mr_value *ret)
-{
-    enum mr_rc rc = MR_OK;
-    while (n && fields[n - 1].len == 0)
-        n--;
-    buf_clear(&s->text);
-    for (size_t i = 0; i < n && !rc; i++) {
-        if (i)
-            rc = buf_append_u8(&s->text, '|');
-        if (!rc)
-            rc = buf_append(&s->text, fields[i].text, fields[i].len);
-    }
-    *ret = (struct mr_value){.type = MR_STRING, .len = (uint32_t)s->text.len};
-    ret->as.ptr = s->text.len ? (const char *)s->text.data : "";
-    return rc;
-}
-
-/* Numbers split by blanks. */
-static enum mr_rc read_elements(struct shdr_source *s, const struct shdr_field *field, struct mr_value *ret,
-                                struct err *err)
-{
-    size_t n = 0;
-    for (const char *at = field->text + strspn(field->text, " "); *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        struct mr_value element;
-        if (n == ELEMENTS_MAX) {
-            err_set(err, "more than %zu elements", (size_t)ELEMENTS_MAX);
-            return MR_TOO_BIG;
-        }
-        enum mr_rc rc = value_parse(at, len, MR_F64, &element, err);
-        if (rc)
-            return rc;
-        s->elements[n++] = element.as.f64;
-        at += len;
-    }
-    *ret = (struct mr_value){.type = MR_F64_ARRAY, .len = (uint32_t)(n * sizeof(double)), .as.ptr = s->elements};
-    return MR_OK;
-}
-
-/* count|rate|values; a rate of 0 is one not known. */
-static enum mr_rc read_series(struct shdr_source *s, const struct shdr_field *fields, struct mr_value *ret,
-                              struct err *err)
-{
-    struct mr_value count, rate;
-    enum mr_rc rc = value_parse(fields[0].text, fields[0].len, MR_U64, &count, err);
-    if (!rc)
-        rc = fields[1].len ? value_parse(fields[1].text, fields[1].len, MR_F64, &rate, err) : MR_OK;
-    if (!rc)
-        rc = read_elements(s, &fields[2], ret, err);
-    if (rc)
-        return rc;
-    ret->rate_hz = fields[1].len ? rate.as.f64 : 0;
-    if (count.as.u64 == ret->len / sizeof(double))
-        return MR_OK;
-    err_set(err, "%llu samples are announced, %zu are there", (unsigned long long)count.as.u64,
-            ret->len / sizeof(double));
-    return MR_INVALID;
-}
-
-static enum mr_rc read_condition(struct shdr_source *s, const struct shdr_field *fields, size_t n,
-                                 struct replay_record *ret, struct err *err)
-{
-    static const struct {
-        const char *word;
-        uint32_t status;
-    } levels[] = {{"NORMAL", MR_STATUS_GOOD}, {"WARNING", MR_STATUS_UNCERTAIN}, {"FAULT", MR_STATUS_BAD}};
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        if (strcmp(fields[0].text, levels[i].word) != 0)
-            continue;
-        ret->status = levels[i].status;
-        return join(s, fields, n, &ret->value);
-    }
-    err_set(err, "'%.40s' is no level of a condition", fields[0].text);
-    return MR_INVALID;
-}
-
-static enum mr_rc read_value(struct shdr_source *s, enum shape shape, const struct shdr_field *fields, size_t n,
-                             struct replay_record *ret, struct err *err)
-{
-    enum mr_rc rc = MR_OK;
-    switch (shape) {
-    case SHAPE_CONDITION:
-        rc = read_condition(s, fields, n, ret, err);
-        break;
-    case SHAPE_MESSAGE:
-        rc = fields[0].len ? join(s, fields, n, &ret->value) : join(s, fields + 1, n - 1, &ret->value);
-        break;
-    case SHAPE_SERIES:
-        rc = read_series(s, fields, &ret->value, err);
-        break;
-    case SHAPE_VECTOR:
-        rc = read_elements(s, &fields[0], &ret->value, err);
-        break;
-    default:
-        rc = value_parse(fields[0].text, fields[0].len, type_of(shape), &ret->value, err);
-        break;
-    }
-    return rc ? rc : value_check(&ret->value, err);
-}
-
-/* Fields behind the key that belong to it. */
-static size_t fields_of(enum shape shape)
-{
-    return shape == SHAPE_CONDITION ? 5 : shape == SHAPE_MESSAGE ? 2 : shape == SHAPE_SERIES ? 3 : 1;
-}
-
-static bool is_unavailable(const struct shdr_field *fields, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(fields[i].text, "UNAVAILABLE") == 0)
-            return true;
-    return false;
-}
-
 /* The record of a key and its fields. MR_WOULD_BLOCK: none, told or counted. */
 static enum mr_rc take_value(struct shdr_source *s, const struct key *key, const struct shdr_field *fields, size_t n,
                              struct replay_record *ret)
 {
     struct err err = {{0}};
-    bool is_number = key->shape != SHAPE_TEXT && key->shape != SHAPE_CONDITION && key->shape != SHAPE_MESSAGE;
     if (key->tag == NO_TAG)
         return MR_WOULD_BLOCK;
     *ret = (struct replay_record){.tag = key->tag, .source_us = s->line.time_us, .is_paced = true};
-    if (is_unavailable(fields, key->shape == SHAPE_CONDITION ? 1 : n)) {
+    if (shape_is_unavailable(key->shape, fields, n)) {
         ret->kind = REPLAY_STATUS;
         ret->status = MR_STATUS_BAD_NO_COMMUNICATION;
         return MR_OK;
     }
-    if (is_number && fields[n - 1].len == 0) {
+    if (shape_is_empty(key->shape, fields, n)) {
         s->base.tally.empty++;
         return MR_WOULD_BLOCK;
     }
-    enum mr_rc rc = read_value(s, key->shape, fields, n, ret, &err);
+    enum mr_rc rc = shape_read(&s->room, key->shape, fields, n, &ret->value, &ret->status, &err);
     if (rc == MR_OK || rc == MR_NO_MEMORY)
         return rc;
     replay_wrong(&s->base, "key '%s': %s", key->text, err.text);
@@ -308,7 +138,7 @@ static enum mr_rc take_item(struct shdr_source *s, struct replay_record *ret, st
     enum mr_rc rc = key ? MR_OK : make_key(s, text, &key, err);
     if (rc)
         return rc;
-    size_t want = fields_of(key->shape);
+    size_t want = shape_fields(key->shape);
     size_t n = want < left ? want : left;
     const struct shdr_field *fields = &s->line.fields[s->at];
     s->at += n;
@@ -359,16 +189,16 @@ static enum mr_rc gather(struct shdr_source *s, const char *end, struct err *err
     size_t len, bytes = 0;
     enum mr_rc rc;
     snprintf(mark, sizeof mark, "%s", end); /* the line it stands in is given back by the next call */
-    buf_clear(&s->text);
+    buf_clear(&s->room.text);
     while ((rc = lines_next(s->base.lines, &line, &len, err)) == MR_OK || rc == MR_TOO_BIG) {
         if (!rc && strcmp(line, mark) == 0)
             break;
         bytes += rc ? ASSET_MAX_BYTES : len + 1;
         if (bytes > ASSET_MAX_BYTES)
             continue;
-        rc = s->text.len ? buf_append_u8(&s->text, '\n') : MR_OK;
+        rc = s->room.text.len ? buf_append_u8(&s->room.text, '\n') : MR_OK;
         if (!rc)
-            rc = buf_append(&s->text, line, len);
+            rc = buf_append(&s->room.text, line, len);
         if (rc)
             return rc;
     }
@@ -388,8 +218,8 @@ static enum mr_rc asset_text(struct shdr_source *s, struct err *err)
     const char *end = shdr_end_of_asset(&s->line);
     if (end)
         return gather(s, end, err);
-    buf_clear(&s->text);
-    return buf_append(&s->text, s->line.fields[2].text, s->line.fields[2].len);
+    buf_clear(&s->room.text);
+    return buf_append(&s->room.text, s->line.fields[2].text, s->line.fields[2].len);
 }
 
 /* Which asset a line is about; made where it is new and may be. NULL with MR_OK: not known. */
@@ -425,8 +255,9 @@ static enum mr_rc take_asset(struct shdr_source *s, struct replay_record *ret, s
     *ret = (struct replay_record){
         .tag = asset->tag, .kind = is_removed ? REPLAY_CLEAR : REPLAY_VALUE, .source_us = s->line.time_us};
     if (!is_removed)
-        ret->value = (struct mr_value){
-            .type = MR_BYTES, .len = (uint32_t)s->text.len, .as.ptr = s->text.len ? (const void *)s->text.data : ""};
+        ret->value = (struct mr_value){.type = MR_BYTES,
+                                       .len = (uint32_t)s->room.text.len,
+                                       .as.ptr = s->room.text.len ? (const void *)s->room.text.data : ""};
     return MR_OK;
 }
 
@@ -511,8 +342,7 @@ static void shdr_free(struct replay_source *source)
         free_asset(asset);
     map_fini(&s->keys);
     map_fini(&s->assets);
-    buf_fini(&s->text);
-    mem_free(s->elements);
+    shape_room_fini(&s->room);
     model_free(s->model);
     replay_source_fini(&s->base);
     mem_free(s);
@@ -543,15 +373,12 @@ enum mr_rc replay_shdr_open(const char *path, const char *units, const char *dev
     replay_source_init(&s->base, &shdr_format, lines);
     map_init(&s->keys, REPLAY_TAGS_MAX, &seed);
     map_init(&s->assets, REPLAY_TAGS_MAX, &seed);
-    buf_init(&s->text, ASSET_MAX_BYTES);
+    if (!rc)
+        rc = shape_room_init(&s->room);
     if (!rc)
         rc = model_load(units, &s->model, err);
     if (!rc)
         rc = choose_device(s, units, device, err);
-    if (!rc) {
-        s->elements = mem_calloc(ELEMENTS_MAX, sizeof *s->elements);
-        rc = s->elements ? MR_OK : MR_NO_MEMORY;
-    }
     if (rc)
         shdr_free(&s->base);
     else
