@@ -30,7 +30,7 @@ struct client {
     struct embedded *embedded;
     struct mr_bus *bus;
     bool is_done, is_late, is_interrupted, is_closed;
-    bool agent_up, cluster_up;
+    bool agent_up, cluster_up, degraded;
     int64_t isolated_since_us; /* 0: it is not */
     bool is_state_noted;
 };
@@ -58,7 +58,7 @@ static void on_readable(void *user, unsigned ready)
     }
 }
 
-static void note_state(const struct client *c)
+static void note_state(const struct client *c, bool was_degraded)
 {
     char since[TEXT_TIME_SIZE];
     text_format_time(since, c->isolated_since_us);
@@ -67,19 +67,27 @@ static void note_state(const struct client *c)
     else if (!c->cluster_up)
         report_note("isolated since %s: the agent has no broker; values of other machines may be old (%s)", since,
                     client_where(c));
+    else if (c->degraded)
+        report_note("degraded: the agent's broker cannot reach another one; values of machines there may be old (%s)",
+                    client_where(c));
     else
-        report_note("the agent has a broker again (%s)", client_where(c));
+        report_note(was_degraded ? "the agent's broker reaches all others again (%s)"
+                                 : "the agent has a broker again (%s)",
+                    client_where(c));
 }
 
 static void on_state(void *user, const struct mr_state *state)
 {
     struct client *c = user;
-    bool changed = c->agent_up != state->agent_up || c->cluster_up != state->cluster_up;
+    bool changed =
+        c->agent_up != state->agent_up || c->cluster_up != state->cluster_up || c->degraded != state->degraded;
+    bool was_degraded = c->degraded;
     c->agent_up = state->agent_up;
     c->cluster_up = state->cluster_up;
+    c->degraded = state->degraded;
     c->isolated_since_us = state->isolated_since_us;
     if (changed && c->is_state_noted)
-        note_state(c);
+        note_state(c, was_degraded);
 }
 
 static void on_embedded(void *user)

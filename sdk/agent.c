@@ -24,6 +24,7 @@ static void take_cluster(struct mr_bus *b, const struct session_state *state)
     struct agent *a = &b->agent;
     bool was_up = a->cluster_up;
     a->cluster_up = state->cluster_up;
+    a->degraded = state->degraded;
     if (state->cluster_up)
         a->isolated_since_us = 0;
     else if (state->isolated_since_us)
@@ -157,7 +158,7 @@ static void end_session(struct mr_bus *b)
         set_state(b, AGENT_AWAY);
     if (a->cluster_up)
         a->isolated_since_us = clock_real_us(&b->clock);
-    a->cluster_up = false;
+    a->cluster_up = a->degraded = false;
     if (was_up) {
         outbox_end(b);
         topics_end(b);

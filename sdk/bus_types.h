@@ -270,7 +270,7 @@ struct agent {
     uint32_t inbox;
     uint64_t nonce; /* of the agent's process: another one has forgotten our last values */
     char *identity, *path;
-    bool cluster_up;
+    bool cluster_up, degraded; /* degraded: its broker lacks another one */
     int64_t isolated_since_us;
     struct err why; /* it is not up */
 };

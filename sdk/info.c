@@ -19,7 +19,8 @@ void mr_get_state(const struct mr_bus *b, struct mr_state *ret)
                                    .agent_up = a->state == AGENT_UP,
                                    .cluster_up = a->state == AGENT_UP && a->cluster_up,
                                    .isolated_since_us = a->isolated_since_us,
-                                   .path = a->path};
+                                   .path = a->path,
+                                   .degraded = a->state == AGENT_UP && a->cluster_up && a->degraded};
     copy_out(ret, ret->size, &state, sizeof state);
 }
 

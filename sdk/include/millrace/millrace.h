@@ -240,6 +240,7 @@ struct mr_state {
     uint64_t spool_max;        /**< And the bytes it may hold; 0 without a spool. */
     const char *path; /**< What "./" stands for, NULL before the agent was first reached; borrowed until the next
                                     mr_dispatch() or mr_run(), in a callback until it returns. */
+    bool degraded; /**< cluster_up, but its broker cannot reach another one: what machines there say does not come. */
 };
 
 /** Counters since mr_open(), which never go back. For mr_get_stats(); later versions append fields. */

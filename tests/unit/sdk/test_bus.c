@@ -90,7 +90,7 @@ static void an_agent_without_room_is_asked_again(void **unused)
 static void count_state(void *user, const struct mr_state *state)
 {
     char *seen = user;
-    strcat(seen, state->agent_up ? state->cluster_up ? "C" : "A" : "-");
+    strcat(seen, !state->agent_up ? "-" : state->degraded ? "D" : state->cluster_up ? "C" : "A");
 }
 
 static void state_is_told_as_it_is_and_when_it_changes(void **unused)
@@ -111,10 +111,15 @@ static void state_is_told_as_it_is_and_when_it_changes(void **unused)
     world_settle(w);
     assert_int_equal(seen[strlen(seen) - 1], 'A');
     assert_int_equal(state_of(w).isolated_since_us, 5);
+    const struct session_state degraded = {.cluster_up = true, .degraded = true, .broker = "mr1"};
+    assert_int_equal(session_state(w->agent.session, &degraded), MR_OK);
+    world_settle(w);
+    assert_int_equal(seen[strlen(seen) - 1], 'D');
     mr_on_state(w->bus, NULL, NULL);
     world_cut(w);
     world_settle(w);
-    assert_int_equal(seen[strlen(seen) - 1], 'A');
+    assert_int_equal(seen[strlen(seen) - 1], 'D');
+    assert_false(state_of(w).degraded);
     world_free(w);
 }
 
