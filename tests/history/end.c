@@ -29,7 +29,7 @@ static void on_state(void *user, const struct mr_state *state)
 {
     struct end *end = user;
     recorder_state(&end->recorder, state);
-    fprintf(stderr, "state agent=%d cluster=%d\n", state->agent_up, state->cluster_up);
+    fprintf(stderr, "state agent=%d cluster=%d degraded=%d\n", state->agent_up, state->cluster_up, state->degraded);
 }
 
 static void watch(const struct end *end, int fd)

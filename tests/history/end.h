@@ -27,7 +27,7 @@ _Noreturn void end_fail(const struct end *end, const char *what);
 /* A whole number from text, or the end of the program. */
 uint64_t end_number(const char *text);
 /* Opens the handle and the history; the callbacks are set by the caller before. tick_ms: how often on_tick runs, at most
- * RECORDER_FLUSH_MS. Says "state agent=0|1 cluster=0|1" on stderr whenever it changes. */
+ * RECORDER_FLUSH_MS. Says "state agent=0|1 cluster=0|1 degraded=0|1" on stderr whenever it changes. */
 void end_init(struct end *end, const char *role, const char *socket, const char *name, const char *history,
               unsigned tick_ms);
 /* Ends end_run() after so long; 0: not by itself. */

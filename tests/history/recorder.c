@@ -229,5 +229,5 @@ void recorder_dumped(struct recorder *r, uint64_t dump)
 void recorder_state(struct recorder *r, const struct mr_state *state)
 {
     end_runs(r);
-    line(r, "g %" PRId64 " %d %d", now_us(), state->agent_up, state->cluster_up);
+    line(r, "g %" PRId64 " %d %d %d", now_us(), state->agent_up, state->cluster_up, state->degraded);
 }

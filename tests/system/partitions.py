@@ -87,9 +87,17 @@ class Bed(load.Load):
         return {sub.reader: max((reached(sub, life, since_us) - since_us) / 1e6 for life in kept)
                 for sub in histories.subscriptions}
 
-    def degraded(self):
-        """How often the agents were told that brokers cannot reach each other: {agent: number}."""
-        return {name: len(agent.lines("AGENT-DEGRADED")) for name, agent in self.agents.items()}
+    def check_told(self, kind, seen):
+        """The apps at the cut brokers have been told that their broker lacks another one; seen: lines of them before."""
+        for name in ("r-at-mr1", "r-at-mr3"):
+            said = [line for line in self.readers[name].log[seen[name]:] if "degraded=1" in line]
+            check(said, f"{kind}: {name} is not told that the plant is degraded")
+
+    def check_whole(self, kind):
+        """All apps have been told that the plant is whole again."""
+        for name, reader in self.readers.items():
+            said = reader.lines("^state agent=1 cluster=1 degraded=([01])")
+            check(said[-1][1] == "0", f"{kind}: {name} still believes that the plant is degraded")
 
 
 def reached(sub, life, since_us):
@@ -114,17 +122,19 @@ def all_agree_soon_after_every_kind_of_partition():
     with Bed(*HOSTS.values()) as plant:
         took = {kind: [] for kind in WALLS}
         for number, kind in itertools.product(range(ROUNDS), WALLS):
-            seen = {name: len(broker.log) for name, broker in plant.brokers.items()}
+            seen = {name: len(process.log) for name, process in (plant.brokers | plant.readers).items()}
             with plant.broken(f"{kind.replace(' ', '-')}-{number}", *WALLS[kind].targets()):
                 WALLS[kind].switch("-A")
                 plant.let_pass(CUT_S)
                 lost = {name for name, broker in plant.brokers.items()
                         if any("BROKER-PEER-DOWN" in line for line in broker.log[seen[name]:])}
                 check({"mr1", "mr3"} <= lost, f"{kind}: only {lost} noticed")
+                plant.check_told(kind, seen)
                 WALLS[kind].switch("-D")
                 since_us = load.now_us()
                 plant.let_pass(AGREE_S + 2)
             plant.note_calm()
+            plant.check_whole(kind)
             agreed = plant.when_agreed(since_us)
             took[kind].append(max(agreed.values()))
             check(max(agreed.values()) <= AGREE_S, f"{kind}: agreed {agreed} s after the heal")

@@ -54,7 +54,7 @@ class Bed(load.Load):
 
     def compare(self, what, victim):
         """Rounds with the victim running and stopped; the medians of the ratios must be within what others may suffer."""
-        rates, lates, before = [], [], anonymous_kib(self.brokers["mr1"])
+        rates, p99s, before = [], [], anonymous_kib(self.brokers["mr1"])
         for number in range(ROUNDS):
             rate, p99, _ = self.measure(RUNNING_S)
             with self.broken(f"{what}-{number}", what):
@@ -63,14 +63,14 @@ class Bed(load.Load):
                 victim.signal(signal.SIGCONT)
                 self.let_pass(2)
             rates.append(slow_rate / rate)
-            lates.append(max(slow_p99, FLOOR_US) / max(p99, FLOOR_US))
+            p99s.append(max(slow_p99, FLOOR_US) / max(p99, FLOOR_US))
             print(f"       {what} stopped {STOPPED_S} s: others {rate:,.0f} → {slow_rate:,.0f} msg/s, p99 {p99} → {slow_p99} µs,"
                   f" broker {before} → {most} KiB", flush=True)
             check(most - before <= BOUND_KIB, f"the broker needs {most - before} KiB more")
         rates.sort()
-        lates.sort()
+        p99s.sort()
         check(rates[ROUNDS // 2] >= SLOWER, f"throughput of the others: {rates}")
-        check(lates[ROUNDS // 2] <= LATER, f"p99 of the others: {lates}")
+        check(p99s[ROUNDS // 2] <= LATER, f"p99 of the others: {p99s}")
 
 
 def a_stopped_app_and_a_stopped_agent_cost_nobody_else_anything():
