@@ -89,21 +89,29 @@ static void replace_older(struct port *p)
     }
 }
 
+/* The highest birth we have heard of; after a restart what it wrote in it is all that tells. */
+static uint64_t known_birth(const struct hub *h, uint32_t owner, const struct life *life)
+{
+    uint64_t kept = hub_kept_birth(h, owner);
+    return life && life->birth > kept ? life->birth : kept;
+}
+
 static void hello_of_agent(struct port *p, const struct session_hello *hello)
 {
     struct hub *h = p->hub;
     char reason[512];
     const struct life *life = presence_get(h->presence, p->owner);
+    const uint64_t known = known_birth(h, p->owner, life);
     if (hello->kind != PEER_KIND_AGENT || !is_session_of(hello->name, p->identity)) {
         snprintf(reason, sizeof reason, "this key belongs to '%s', not to '%s': mend 'name' in agent.yaml, or the key",
                  p->identity, hello->name);
         hub_end_port(p, MR_DENIED, reason);
         return;
     }
-    if (life && hello->birth < life->birth) {
+    if (hello->birth < known) {
         hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' came with an earlier birth than is known; it must be born again",
                    p->address, p->identity);
-        welcome(p, life->birth);
+        welcome(p, known);
         return;
     }
     if (life && hello->birth == life->birth && hello->link <= life->link) {

@@ -297,6 +297,21 @@ static void a_restarted_broker_shows_values_before_their_machines_come_back(void
     buf_fini(&disk);
 }
 
+static void a_machine_whose_birth_was_rolled_back_is_born_above_what_was_restored(void **state)
+{
+    struct world *w = *state;
+    struct buf disk;
+    live(w, NULL);
+    save(broker_hub(w), &disk);
+    world_restart_broker(w);
+    restore(broker_hub(w), &disk);
+    world_new_agent(w, 0, 999);
+    world_connect(w, 0);
+    world_pass(w, 50);
+    assert_true(w->agents[0].birth_floor == 1000);
+    buf_fini(&disk);
+}
+
 static void what_was_removed_stays_so_for_as_long_as_a_tombstone_stands(void **state)
 {
     struct world *w = *state;
@@ -510,6 +525,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_birth_that_is_refused_renumbers_nothing_that_was_restored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restarted_broker_shows_values_before_their_machines_come_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_machine_whose_birth_was_rolled_back_is_born_above_what_was_restored, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_was_removed_stays_so_for_as_long_as_a_tombstone_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_agent_takes_only_its_own_of_earlier_births, set_up, tear_down),
