@@ -7,6 +7,7 @@
 #include "base/io/saver.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/announcer.h"
 #include "broker/edges.h"
 #include "broker/report.h"
 #include "broker/values.h"
@@ -36,6 +37,7 @@ struct broker {
     struct edges *edges;
     struct who who;
     struct values values;
+    struct announcer announcer;
     struct loop_hook turn_end;
     struct loop_timer *tick, *value_timer, *stop_timer;
     loop_fn *on_stopped; /* NULL: not stopping, or told already */
@@ -101,8 +103,9 @@ static void on_birth_floor(void *user, uint64_t floor)
 
 static void on_notice(void *user, enum hub_notice notice, const char *text)
 {
-    (void)user;
+    struct broker *b = user;
     report_notice(notice, text);
+    announcer_note(&b->announcer, notice, text);
 }
 
 static const struct hub_events events = {.on_output = on_output,
@@ -118,6 +121,7 @@ static void on_turn_end(void *user)
     do { /* what ends gives others something to say: they say it at once */
         if (b->birth_floor)
             be_born_again(b);
+        announcer_flush(&b->announcer, loop_now_ns(b->loop));
         hub_turn_end(b->hub);
     } while (edges_flush(b->edges) || b->birth_floor);
     loop_timer_start(b->tick, hub_deadline(b->hub));
@@ -229,6 +233,9 @@ static enum mr_rc new_views(struct broker *b, struct err *err)
                           .n_peers = b->conf.peers.n,
                           .clock = clock_system()};
     enum mr_rc rc = values_open(&b->values, b->hub, b->conf.name, loop_now_ns(b->loop), err);
+    if (rc)
+        return rc;
+    rc = announcer_open(&b->announcer, b->hub, b->conf.name, clock_system(), err);
     if (rc)
         return rc;
     rc = who_serve(&b->who);

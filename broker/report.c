@@ -26,6 +26,9 @@ void report_notice(enum hub_notice notice, const char *text)
     case HUB_NOTICE_DUPLICATE:
         log_event(WARN, "BROKER-DUPLICATE", "what=%s", text);
         break;
+    case HUB_NOTICE_FLAPPING:
+        log_event(WARN, "BROKER-FLAPPING", "what=%s", text);
+        break;
     case HUB_NOTICE_COUNT:
         break;
     }

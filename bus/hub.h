@@ -34,6 +34,7 @@ enum hub_notice {
     HUB_NOTICE_SLOT_REFUSED, /* no slot for a last value: one identity too many, or the table is full */
     HUB_NOTICE_UNIT_UNKNOWN, /* a unit passed as it is, once per tag */
     HUB_NOTICE_DUPLICATE,    /* the same identity came twice, or a birth was rolled back */
+    HUB_NOTICE_FLAPPING,     /* a machine connects again and again, once a minute */
     HUB_NOTICE_COUNT
 };
 

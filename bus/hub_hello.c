@@ -4,6 +4,9 @@
 
 #include "bus/hub_private.h"
 
+enum { FLAPPING_HELLOS = 6 }; /* within ... */
+static const int64_t flapping_ns = INT64_C(60) * 1000 * 1000 * 1000;
+
 /* A person may have several sessions, each an identity of its own: "anna", "anna~2". No name of the registry has a '~'. */
 static bool is_session_of(const char *name, const char *identity)
 {
@@ -89,6 +92,22 @@ static void replace_older(struct port *p)
     }
 }
 
+/* A link that is no good, or two machines that take each other's place. */
+static void watch_for_flapping(struct port *p)
+{
+    struct hub *h = p->hub;
+    struct owner *owner = hub_owner(h, p->owner);
+    if (!owner)
+        return;
+    if (owner->n_hellos == 0 || hub_now_ns(h) - owner->hellos_from_ns >= flapping_ns) {
+        owner->hellos_from_ns = hub_now_ns(h);
+        owner->n_hellos = 0;
+    }
+    if (++owner->n_hellos == FLAPPING_HELLOS)
+        hub_notice(h, HUB_NOTICE_FLAPPING, "%s: '%s' connected %d times within a minute", p->address, p->identity,
+                   FLAPPING_HELLOS);
+}
+
 /* The highest birth we have heard of; after a restart what it wrote in it is all that tells. */
 static uint64_t known_birth(const struct hub *h, uint32_t owner, const struct life *life)
 {
@@ -121,6 +140,7 @@ static void hello_of_agent(struct port *p, const struct session_hello *hello)
     }
     p->birth = hello->birth;
     p->link = hello->link;
+    watch_for_flapping(p);
     replace_older(p);
     hub_tell_gap(p, hello);
     welcome(p, 0);

@@ -51,8 +51,10 @@ struct owner {
         transfers;            /* transfers: the last one begun; and of the numbers that came without a gap up to it, */
     uint64_t transfers_first; /* the first */
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
-    uint32_t listed;                   /* the round of its peer's list that had it */
-    uint8_t home;                      /* who told its latest birth */
+    uint32_t n_hellos;                 /* of it since ... */
+    int64_t hellos_from_ns;
+    uint32_t listed; /* the round of its peer's list that had it */
+    uint8_t home;    /* who told its latest birth */
 };
 
 /* A broker whose client we are. An agent has one place for whichever it is with, a broker one for each peer.

@@ -67,7 +67,7 @@ class Cluster(harness.Plant):
             check(time.monotonic() < until, f"{seen} is not {expected}")
 
 
-# promise: mesh
+# promise: value-agree
 def agents_of_three_brokers_share_everything():
     with Cluster({"one": ["mr1"], "two": ["mr2"], "three": ["mr3"]}) as plant:
         plant.subscribe()
@@ -93,7 +93,7 @@ def everybody_is_seen_from_everywhere():
                 check(time.monotonic() < until, said)
 
 
-# promise: reconnect
+# promise: value-agree
 def killed_broker_has_its_agents_elsewhere_within_3_s():
     with Cluster() as plant:
         plant.subscribe()

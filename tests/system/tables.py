@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Last values survive: a broker and an agent are killed and restarted; files that are old, damaged or cannot be written."""
-# promise: last values, restart
+# promise: value-forward, value-stale
 import ctypes
 import os
 import struct

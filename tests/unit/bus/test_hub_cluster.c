@@ -381,6 +381,18 @@ static void a_broker_that_goes_away_ends_open_requests(void **state)
     assert_true(tells(app_told(a), expected));
 }
 
+static void a_machine_that_connects_again_and_again_is_told_once_a_minute(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 12; i++) {
+        world_cut(w, 0);
+        world_connect(w, 0);
+    }
+    const char *first = strstr(w->brokers[0].notices, "'m1' connected 6 times within a minute");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "'m1' connected"));
+}
+
 static void a_key_under_another_name_is_refused_in_words(void **state)
 {
     struct world *w = *state;
@@ -451,6 +463,7 @@ int main(void)
         TEST(a_request_crosses_the_broker_and_comes_back),
         TEST(nobody_anywhere_is_said_at_once),
         TEST(a_broker_that_goes_away_ends_open_requests),
+        TEST(a_machine_that_connects_again_and_again_is_told_once_a_minute),
         TEST(a_key_under_another_name_is_refused_in_words),
         TEST(two_machines_that_write_one_topic_are_a_conflict_to_see),
         TEST(clocks_of_peers_are_measured),

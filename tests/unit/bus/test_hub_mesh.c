@@ -96,6 +96,7 @@ static void what_nobody_wants_stays_and_what_is_kept_goes_everywhere(void **stat
     assert_int_equal(stats_of(w, 1).records_in, before + 1);
 }
 
+/* promise: value-agree */
 static void a_broker_that_comes_later_has_every_last_value_and_life(void **state)
 {
     struct world *w = *state;
@@ -119,6 +120,7 @@ static void a_broker_that_comes_later_has_every_last_value_and_life(void **state
     assert_true(tells(told, "demo/m1/x=7 by m1/a snapshot\n")); /* not stale: it is known to live at mr1 */
 }
 
+/* promise: mesh-degraded */
 static void without_a_peer_the_session_says_degraded_and_subscribing_goes_on(void **state)
 {
     struct world *w = *state;
@@ -210,7 +212,7 @@ static void a_death_is_told_by_the_home_broker(void **state)
     assert_true(tells(told, "loss m1 = ?\n"));
 }
 
-/* promise: live-loss-told */
+/* promise: live-loss */
 static void a_publisher_that_moves_loses_only_what_it_says(void **state)
 {
     struct world *w = *state;
@@ -293,7 +295,7 @@ static void a_birth_below_one_that_a_peer_knows_is_corrected(void **state)
     assert_true(w->agents[0].birth_floor >= 1000);
 }
 
-/* promise: request */
+/* promise: request-answer */
 static void a_request_finds_its_responder_across_the_mesh(void **state)
 {
     struct world *w = *state;
