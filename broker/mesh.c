@@ -277,7 +277,8 @@ static bool is_as_dialled(const struct link *l)
 static void review(struct link *l)
 {
     bool is_connected = l->port != 0;
-    if (is_as_dialled(l) && is_connected)
+    l->wait_ms = 0; /* why it refused us may be what was mended */
+    if (l->is_over || (is_as_dialled(l) && is_connected))
         return;
     if (is_connected && !l->peer->is_trusted)
         log_event(WARN, "BROKER-REVOKED", "peer=%s", l->peer->user_id);
