@@ -141,6 +141,7 @@ static void hello_of_agent(struct port *p, const struct session_hello *hello)
     p->birth = hello->birth;
     p->link = hello->link;
     watch_for_flapping(p);
+    p->has_moved_here = hub_home(h, p->owner) != HOME_HERE;
     replace_older(p);
     hub_tell_gap(p, hello);
     welcome(p, 0);
@@ -276,6 +277,8 @@ static void welcome_of_broker(struct port *p, const struct session_welcome *said
     h->offer_cursor = 0;
     tell_own_lives(h, p);
     tell_untold_gap(p);
+    if (p->up->is_span_open) /* apps that came meanwhile have not heard of it */
+        hub_open_span(p->up, true);
     hub_upstreams_begin(p->up);
     hub_state_changed(h);
     h->events->on_uplink(h->user, said);

@@ -279,7 +279,9 @@ static void agent_died(struct port *p)
 {
     if (p->is_replaced)
         return;
-    if (!p->ended_clean)
+    if (p->ended_clean)
+        hub_tell_whole(p);
+    else
         hub_tell_tail(p);
     publisher_died(p, p->owner, p->birth, p->link);
 }

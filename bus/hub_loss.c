@@ -82,6 +82,20 @@ void hub_tell_tail(const struct port *p)
     hub_tell_peers_loss(p->hub, &loss);
 }
 
+void hub_tell_whole(const struct port *p)
+{
+    const struct owner *owner = hub_owner(p->hub, p->owner);
+    const struct session_loss none = {.publisher = p->owner,
+                                      .link = p->link,
+                                      .via = "",
+                                      .birth = p->birth,
+                                      .first = owner ? owner->seen.seq + 1 : 1,
+                                      .last = owner ? owner->seen.seq : 0,
+                                      .cause = MR_LINK};
+    if (none.last > 0)
+        hub_tell_peers_loss(p->hub, &none);
+}
+
 /* -- what others tell -- */
 /* Clips what a peer tells of one of its agents to what was not seen here, of a link that is not over; false: nothing is left.
  * From here on the frames of earlier links are dropped. */
@@ -100,7 +114,7 @@ static bool take_peers_word(struct hub *h, struct session_loss *loss)
         loss->count = loss->last > before ? loss->last - before : 0;
     }
     *seen = (struct seen){.birth = loss->birth, .link = loss->link, .seq = loss->last > before ? loss->last : before};
-    return loss->last > before;
+    return loss->last > before && loss->first <= loss->last; /* first above last: nothing was lost up to there */
 }
 
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)

@@ -140,6 +140,7 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
+    bool has_moved_here;    /* PORT_AGENT: it was at home elsewhere before: what it offers is news to some peers */
     bool is_full_told;      /* that a name or tag of it was refused */
     struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
     struct list in_reading; /* PORT_MESH_IN: among those that asked for everything kept */
@@ -419,6 +420,8 @@ void hub_tell_peers_loss(struct hub *h, const struct session_loss *loss);       
 void hub_tell_gap(struct port *p,
                   const struct session_hello *hello); /* numbered since the last record seen, never came */
 void hub_tell_tail(const struct port *p);             /* of an agent: its session broke */
+void hub_tell_whole(
+    const struct port *p); /* of an agent: its session ended and nothing was lost; peers' numbers may lag */
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
 /* An earlier birth's records may still be on their way from elsewhere: from here on they are dropped. */
 void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth);

@@ -297,6 +297,13 @@ void hub_own_values_born(struct hub *h, uint64_t refused)
     }
 }
 
+static void show_to_readers(struct hub *h, const struct slot *slot)
+{
+    struct list *at, *after;
+    LIST_EACH(at, after, &h->reading)
+    hub_put_slot(container_of(at, struct port, in_reading), slot, 0);
+}
+
 /* An offered slot: what is held here already keeps its accept time, and what was cleared meanwhile is told. */
 static enum lastval_result keep_offered(struct port *p, const struct batch_head *head, const struct record *record)
 {
@@ -306,8 +313,12 @@ static enum lastval_result keep_offered(struct port *p, const struct batch_head 
     if (ours && ours->head.birth == head->birth && ours->seq == record->seq)
         offered.broker_us = MR_NO_TIME;
     enum lastval_result kept = keep(h, p, &offered, p->owner, record);
-    if (kept == LASTVAL_OLD && ours && ours->cleared && !(record->flags & MR_CLEAR))
+    if (kept != LASTVAL_OLD || !ours)
+        return kept;
+    if (ours->cleared && !(record->flags & MR_CLEAR))
         hub_put_slot(p, ours, 0);
+    if (p->has_moved_here) /* peers take it from where it is at home: some had it not from there */
+        show_to_readers(h, ours);
     return kept;
 }
 
@@ -339,7 +350,7 @@ static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_
     struct hub *h = p->hub;
     const struct slot *ours = slot_of(h, record->topic, owner);
     bool is_held = ours && ours->head.birth == head->birth && ours->seq == record->seq;
-    if (!(record->flags & MR_CLEAR))
+    if (!(record->flags & MR_CLEAR) && !is_held)
         return false;
     enum lastval_result kept = keep(h, p, head, owner, record);
     return is_held && kept == LASTVAL_TAKEN; /* else its turn comes with the value it removes */

@@ -39,6 +39,7 @@ static void each_notice_has_its_id(void **state)
         [HUB_NOTICE_SLOT_REFUSED] = "WARN AGENT-SLOT-REFUSED what=it",
         [HUB_NOTICE_UNIT_UNKNOWN] = "WARN AGENT-UNIT-UNKNOWN what=it",
         [HUB_NOTICE_DUPLICATE] = "WARN AGENT-DUPLICATE what=it",
+        [HUB_NOTICE_FLAPPING] = "WARN AGENT-FLAPPING what=it",
     };
     (void)state;
     for (int i = 0; i < HUB_NOTICE_COUNT; i++) {

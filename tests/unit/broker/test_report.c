@@ -39,6 +39,7 @@ static void each_notice_has_its_id(void **state)
         [HUB_NOTICE_SLOT_REFUSED] = "WARN BROKER-SLOT-REFUSED what=it",
         [HUB_NOTICE_UNIT_UNKNOWN] = "WARN BROKER-UNIT-UNKNOWN what=it",
         [HUB_NOTICE_DUPLICATE] = "WARN BROKER-DUPLICATE what=it",
+        [HUB_NOTICE_FLAPPING] = "WARN BROKER-FLAPPING what=it",
     };
     (void)state;
     for (int i = 0; i < HUB_NOTICE_COUNT; i++) {
