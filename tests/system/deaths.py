@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of an app, an agent, a broker with its agents: values go stale in time at every reader, source times untouched."""
 # promise: value-stale, presence
+# timeout: 900
 import time
 
 import harness

@@ -33,6 +33,12 @@ QUIET_S = checker.Options.told_s + 0.5  # at the end, so that all that was writt
 FINDINGS_SHOWN = 20
 
 
+def bearable(rate):
+    """So many messages a second, or what a build with sanitizers can bear."""
+    cache = (harness.BUILD / "CMakeCache.txt").read_text(encoding="utf-8")
+    return rate // 10 if re.search("MILLRACE_SANITIZE:[A-Z]+=.", cache) else rate
+
+
 def now_us():
     """The clock of the histories."""
     return time.monotonic_ns() // 1000

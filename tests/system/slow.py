@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Slow subscribers cost nobody else anything: an app and a whole agent stopped under full load, an app that is always late."""
 # promise: live-slow, bounded-memory
+# once: sanitizers are slower than any subscriber
+# timeout: 1200
 import re
 import signal
+import statistics
 import time
 
 import harness
@@ -14,6 +17,9 @@ ROUNDS = 5 if load.IS_LONG else 3
 STOPPED_S = 30 if load.IS_LONG else 4
 RUNNING_S = STOPPED_S // 2
 SLOWER, LATER = 0.9, 2.0  # what others may suffer
+# A queue that gets full holds its feeders up once, for a quarter of a second at most: too short to be seen in the p99 of half
+# a minute. A shorter run looks at the median of many p99s instead.
+WINDOW_S = STOPPED_S if load.IS_LONG else 0.5
 FLOOR_US = 2000  # a p99 below this on a shared machine is noise
 BOUND_KIB = (8 + 4) * 1024  # a session's queue, and what malloc rounds up
 
@@ -41,36 +47,36 @@ class Bed(load.Load):
         return self
 
     def measure(self, seconds):
-        """Messages a second and p99 of the readers nobody stopped, and the most memory of the broker."""
+        """Messages a second, p99 and longest way to the readers nobody stopped, and the most memory of the broker."""
         for reader in self.good:
             reader.report()
-        begun, most = time.monotonic(), 0
+        begun, windows, most = time.monotonic(), [], 0
         while time.monotonic() < begun + seconds:
-            self.let_pass(0.1)
+            self.let_pass(min(WINDOW_S, seconds))
+            windows.append([reader.report() for reader in self.good])
             most = max(most, anonymous_kib(self.brokers["mr1"]))
-        reports = [reader.report() for reader in self.good]
         took = time.monotonic() - begun
-        return min(r["received"] for r in reports) / took, max(r["p99_us"] for r in reports), most
+        rate = min(sum(window[i]["received"] for window in windows) for i in range(len(self.good))) / took
+        p99 = statistics.median(max(report["p99_us"] for report in window) for window in windows)
+        return rate, p99, max(report["max_us"] for window in windows for report in window), most
 
     def compare(self, what, victim):
         """Rounds with the victim running and stopped; the medians of the ratios must be within what others may suffer."""
         rates, p99s, before = [], [], anonymous_kib(self.brokers["mr1"])
         for number in range(ROUNDS):
-            rate, p99, _ = self.measure(RUNNING_S)
+            rate, p99, longest, _ = self.measure(RUNNING_S)
             with self.broken(f"{what}-{number}", what):
                 victim.signal(signal.SIGSTOP)
-                slow_rate, slow_p99, most = self.measure(STOPPED_S)
+                slow_rate, slow_p99, slow_longest, most = self.measure(STOPPED_S)
                 victim.signal(signal.SIGCONT)
                 self.let_pass(2)
             rates.append(slow_rate / rate)
             p99s.append(max(slow_p99, FLOOR_US) / max(p99, FLOOR_US))
-            print(f"       {what} stopped {STOPPED_S} s: others {rate:,.0f} → {slow_rate:,.0f} msg/s, p99 {p99} → {slow_p99} µs,"
-                  f" broker {before} → {most} KiB", flush=True)
+            print(f"       {what} stopped {STOPPED_S} s: others {rate:,.0f} → {slow_rate:,.0f} msg/s, p99 {p99:.0f} → {slow_p99:.0f} µs,"
+                  f" longest {longest / 1000:.0f} → {slow_longest / 1000:.0f} ms, broker {before} → {most} KiB", flush=True)
             check(most - before <= BOUND_KIB, f"the broker needs {most - before} KiB more")
-        rates.sort()
-        p99s.sort()
-        check(rates[ROUNDS // 2] >= SLOWER, f"throughput of the others: {rates}")
-        check(p99s[ROUNDS // 2] <= LATER, f"p99 of the others: {p99s}")
+        check(statistics.median(rates) >= SLOWER, f"throughput of the others: {rates}")
+        check(statistics.median(p99s) <= LATER, f"p99 of the others: {p99s}")
 
 
 def a_stopped_app_and_a_stopped_agent_cost_nobody_else_anything():
