@@ -291,7 +291,7 @@ int64_t client_isolated_since_us(const struct client *client)
 void client_note_isolation(const struct client *client)
 {
     if (!client->cluster_up)
-        note_state(client);
+        note_state(client, false);
 }
 
 void client_watch_state(struct client *client)
