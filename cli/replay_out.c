@@ -28,6 +28,7 @@ struct replay_out {
     size_t n_tags;
     size_t since_turn;
     bool is_confirmed; /* a subscriber confirms */
+    bool is_unsure;    /* the agent went away with records it had not said to have */
     char mark_topic[TOPIC_MAX_BYTES + 1], taken_topic[TOPIC_MAX_BYTES + 1];
     uint64_t marks, taken; /* the last published; the highest confirmed. Begin at the time of day, in µs: what is
                               left of an earlier run is lower */
@@ -49,15 +50,8 @@ enum mr_rc replay_mark_topic(const char *confirm, const char *level, char ret[TO
 }
 
 /* -- waiting -- */
-/* A call had no room: moves bytes for a while, then looks for a signal. */
-static enum replay_end wait_for_room(struct replay_out *out)
+static enum replay_end turn_loop(struct replay_out *out, int wait_ms)
 {
-    enum mr_rc rc = mr_flush(client_bus(out->client), MR_ACCEPTED, ROOM_WAIT_MS);
-    if (rc >= MR_INVALID && rc != MR_UNKNOWN) { /* MR_UNKNOWN: the agent went away; what it had not is queued still */
-        client_fail(out->client, rc);
-        return REPLAY_FAILED;
-    }
-    int wait_ms = rc == MR_ISOLATED ? ROOM_WAIT_MS : 0;
     switch (client_run(out->client, wait_ms)) {
     case CLIENT_INTERRUPTED:
         return REPLAY_INTERRUPTED;
@@ -66,6 +60,26 @@ static enum replay_end wait_for_room(struct replay_out *out)
     default:
         return REPLAY_TAKEN;
     }
+}
+
+/* Moves bytes for a while, then looks for a signal. *ret: has the agent all? */
+static enum replay_end flush(struct replay_out *out, bool *ret)
+{
+    enum mr_rc rc = mr_flush(client_bus(out->client), MR_ACCEPTED, ROOM_WAIT_MS);
+    *ret = rc == MR_OK;
+    if (rc == MR_UNKNOWN) { /* what the agent had not been handed is queued still */
+        out->is_unsure = true;
+    } else if (rc >= MR_INVALID) {
+        client_fail(out->client, rc);
+        return REPLAY_FAILED;
+    }
+    return turn_loop(out, rc == MR_ISOLATED ? ROOM_WAIT_MS : 0);
+}
+
+static enum replay_end wait_for_room(struct replay_out *out)
+{
+    bool has_all;
+    return flush(out, &has_all);
 }
 
 static bool has_no_room(enum mr_rc rc)
@@ -231,14 +245,7 @@ static enum replay_end turn(struct replay_out *out)
     if (++out->since_turn < TURN_RECORDS)
         return REPLAY_TAKEN;
     out->since_turn = 0;
-    switch (client_run(out->client, 0)) {
-    case CLIENT_INTERRUPTED:
-        return REPLAY_INTERRUPTED;
-    case CLIENT_CLOSED:
-        return REPLAY_FAILED;
-    default:
-        return REPLAY_TAKEN;
-    }
+    return turn_loop(out, 0);
 }
 
 enum replay_end replay_out_write(struct replay_out *out, const struct replay_source *source,
@@ -253,25 +260,31 @@ enum replay_end replay_out_write(struct replay_out *out, const struct replay_sou
     return end ? end : count_bytes(out, record->kind == REPLAY_VALUE ? record->value.len : 0);
 }
 
-enum replay_end replay_out_finish(struct replay_out *out)
+/* Was every record that the SDK took published? */
+static enum replay_end check_taken(const struct replay_out *out)
 {
-    enum mr_rc rc;
-    while ((rc = mr_flush(client_bus(out->client), MR_ACCEPTED, ROOM_WAIT_MS))) {
-        enum replay_end end = wait_for_room(out);
-        if (end)
-            return end;
-    }
     struct mr_stats stats = {.size = sizeof stats};
     mr_get_stats(client_bus(out->client), &stats);
-    if (stats.refused) {
+    if (stats.refused)
         report_failure(client_where(out->client), MR_DENIED, "the agent has refused %" PRIu64 " records",
                        stats.refused);
-        return REPLAY_FAILED;
-    }
-    if (!out->is_confirmed)
-        return REPLAY_TAKEN;
+    else if (out->is_unsure)
+        report_failure(client_where(out->client), MR_UNKNOWN,
+                       "the agent went away meanwhile; what it was handed right before may be lost");
+    return stats.refused || out->is_unsure ? REPLAY_FAILED : REPLAY_TAKEN;
+}
+
+enum replay_end replay_out_finish(struct replay_out *out)
+{
+    enum replay_end end = REPLAY_TAKEN;
+    for (bool has_all = false; !end && !has_all;)
+        end = flush(out, &has_all);
+    if (!end)
+        end = check_taken(out);
+    if (end || !out->is_confirmed)
+        return end;
     out->marks++;
-    enum replay_end end = publish_mark(out);
+    end = publish_mark(out);
     return end ? end : wait_for_taken(out, 0);
 }
 
