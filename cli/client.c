@@ -290,7 +290,7 @@ int64_t client_isolated_since_us(const struct client *client)
 
 void client_note_isolation(const struct client *client)
 {
-    if (!client->cluster_up)
+    if (!client->cluster_up || client->degraded)
         note_state(client, false);
 }
 
