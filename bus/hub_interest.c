@@ -56,8 +56,10 @@ void hub_ack_if_ready(struct port *p)
 
 void hub_acks_tick(struct hub *h)
 {
-    while (hub_acks_deadline(h) <= h->now_ns)
-        hub_ack_if_ready(container_of(list_first(&h->acking), struct port, in_acking));
+    while (hub_acks_deadline(h) <= h->now_ns) {
+        struct port *p = container_of(list_take_first(&h->acking), struct port, in_acking);
+        hub_ack_if_ready(p);
+    }
 }
 
 int64_t hub_acks_deadline(const struct hub *h)
