@@ -2,7 +2,7 @@
  *
  * Everything but name may be left out, shown with its default:
  *   name: mr1
- *   data: /var/lib/millrace         # folder, made when missing: the birth epoch
+ *   data: /var/lib/millrace         # folder, made when missing: birth epoch and last values
  *   peers: []                       # the other brokers of the cluster: names or addresses found in the directory
  *   listen: {agents: "*:7420", mesh: "*:7421"}   # mesh: only with peers
  *   key: broker.key                 # relative names begin at the folder of broker.yaml
