@@ -34,19 +34,6 @@ static void mark_ready(struct mr_sub *s)
         list_push_back(&s->bus->ready_subs, &s->in_ready);
 }
 
-static void drop(void *user, const struct ring_item *item)
-{
-    struct mr_sub *s = user;
-    struct message *m = blob_object(item->frame);
-    if (m->msg.kind == MR_SNAPSHOT_END)
-        s->owes_end = true;
-    else if (m->call)
-        serve_dropped(s->bus, m->call);
-    else if (s->state != SUB_CLOSED)
-        sub_note_dropped(s, m->publisher, m->msg.kind == MR_LOSS ? m->msg.count : 1);
-    message_unref(m, &s->bus->budget);
-}
-
 static struct sub_loss *loss_of(struct mr_sub *s, const struct blob *publisher)
 {
     for (uint32_t i = 0; i < s->n_losses; i++)
@@ -56,9 +43,8 @@ static struct sub_loss *loss_of(struct mr_sub *s, const struct blob *publisher)
 }
 
 /* More publishers than there is room for are told together, as anyone's. */
-void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count)
+static void owe_loss(struct mr_sub *s, struct blob *publisher, uint64_t count)
 {
-    s->bus->stats.lost += count;
     mark_ready(s);
     struct sub_loss *loss = loss_of(s, publisher);
     if (!loss && s->n_losses >= SUB_LOSSES_MAX - 1 && publisher) {
@@ -71,6 +57,27 @@ void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count)
         return;
     }
     loss->count = loss->count && count ? loss->count + count : 0;
+}
+
+void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count)
+{
+    s->bus->stats.lost += count;
+    owe_loss(s, publisher, count);
+}
+
+static void drop(void *user, const struct ring_item *item)
+{
+    struct mr_sub *s = user;
+    struct message *m = blob_object(item->frame);
+    if (m->msg.kind == MR_SNAPSHOT_END)
+        s->owes_end = true;
+    else if (m->call)
+        serve_dropped(s->bus, m->call);
+    else if (s->state != SUB_CLOSED && m->msg.kind == MR_LOSS)
+        owe_loss(s, m->publisher, m->msg.cause == MR_SLOW_READER ? m->msg.count : 0); /* no bound passes for exact */
+    else if (s->state != SUB_CLOSED)
+        sub_note_dropped(s, m->publisher, 1);
+    message_unref(m, &s->bus->budget);
 }
 
 /* One message out of the ring, its reference the caller's. */

@@ -367,6 +367,31 @@ static void a_full_ring_drops_the_oldest_and_counts_exactly(void **unused)
     world_free(w);
 }
 
+/* What its count says is a bound: it must not pass for the ring's own, nor be counted twice. */
+static void a_loss_that_a_full_ring_drops_is_told_as_unknown(void **unused)
+{
+    struct world *w = world_new(NULL);
+    const struct mr_sub_opt opt = {.size = sizeof opt, .max_bytes = 64 * 1024};
+    const struct session_loss loss = {
+        .publisher = 1, .via = "", .birth = 1, .link = 1, .first = 7, .last = 9, .count = 3, .cause = MR_LINK};
+    struct mr_stats stats = {.size = sizeof stats};
+    const struct mr_msg *msg;
+    (void)unused;
+    struct mr_sub *sub = subscribe(w, "a/#", &opt, NULL);
+    up(w);
+    assert_int_equal(session_loss(w->agent.session, LANE_LIVE, &loss), MR_OK);
+    unsigned sent = overfill(w, 10), got = 0;
+    assert_int_equal(mr_next(sub, 0, &msg), MR_OK);
+    assert_int_equal(msg->kind, MR_LOSS);
+    assert_int_equal(msg->cause, MR_SLOW_READER);
+    assert_int_equal(msg->count, 0);
+    while (mr_next(sub, 0, &msg) == MR_OK)
+        got++;
+    mr_get_stats(w->bus, &stats);
+    assert_int_equal(stats.lost, 3 + sent - got);
+    world_free(w);
+}
+
 static void the_newest_of_each_topic_gets_through(void **unused)
 {
     struct world *w = world_new(NULL);
@@ -681,6 +706,7 @@ int main(void)
         cmocka_unit_test(options_choose_what_comes),
         cmocka_unit_test(losses_on_the_way_stand_in_their_place),
         cmocka_unit_test(a_full_ring_drops_the_oldest_and_counts_exactly),
+        cmocka_unit_test(a_loss_that_a_full_ring_drops_is_told_as_unknown),
         cmocka_unit_test(the_newest_of_each_topic_gets_through),
         cmocka_unit_test(a_subscription_to_be_cut_off_ends_where_it_was_full),
         cmocka_unit_test(the_handles_memory_bounds_all_rings_together),
