@@ -245,7 +245,8 @@ void mesh_start(struct mesh *m)
 static void end(struct link *l, enum mr_rc rc, const char *reason, uint32_t retry_ms)
 {
     if (l->port) {
-        hub_bye(l->mesh->options.hub, l->port, rc, reason, retry_ms);
+        if (!l->is_over)
+            hub_bye(l->mesh->options.hub, l->port, rc, reason, retry_ms);
         l->is_over = true;
     } else if (zdial_state(l->dial) != ZDIAL_LEAVING) {
         zdial_close(l->dial);
