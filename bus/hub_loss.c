@@ -42,6 +42,29 @@ static uint64_t count_gap(const struct seen *seen, uint64_t birth, uint32_t link
     return seen->birth || link == 1 ? last : 0;
 }
 
+/* What is still under way of an earlier birth, by way of another broker, is dropped from here on: nobody else will say so. */
+static void seal(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth)
+{
+    struct owner *owner = &h->owners[publisher];
+    const struct session_loss tail = {.publisher = publisher,
+                                      .link = owner->seen.link,
+                                      .via = "",
+                                      .birth = owner->seen.birth,
+                                      .first = owner->seen.seq + 1,
+                                      .cause = MR_LINK};
+    if (owner->seen.birth == 0 || owner->seen.birth >= birth)
+        return;
+    owner->seen = (struct seen){.birth = birth};
+    hub_tell_loss(h, from, &tail);
+}
+
+void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth)
+{
+    const struct publisher *who = names_get_publisher(h->names, birth->publisher);
+    if (who->owner == who->id && hub_home(h, who->id) != HOME_PEER + from->up->index)
+        seal(h, from, who->id, birth->birth);
+}
+
 void hub_tell_gap(struct port *p, const struct session_hello *hello)
 {
     struct hub *h = p->hub;
@@ -50,6 +73,8 @@ void hub_tell_gap(struct port *p, const struct session_hello *hello)
         hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
         return;
     }
+    if (owner->home >= HOME_PEER)
+        seal(h, p, p->owner, hello->birth);
     const struct session_loss said = {.publisher = p->owner,
                                       .link = hello->link,
                                       .via = "",
@@ -132,23 +157,6 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
     hub_tell_loss(h, p, &ours);
     if (p->kind == PORT_AGENT)
         hub_tell_peers_loss(h, &ours);
-}
-
-void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth)
-{
-    const struct publisher *who = names_get_publisher(h->names, birth->publisher);
-    struct owner *owner = hub_owner(h, who->owner);
-    if (!owner || who->owner != who->id || owner->seen.birth == 0 || owner->seen.birth >= birth->birth ||
-        owner->home == HOME_PEER + from->up->index)
-        return;
-    const struct session_loss tail = {.publisher = who->id,
-                                      .link = owner->seen.link,
-                                      .via = "",
-                                      .birth = owner->seen.birth,
-                                      .first = owner->seen.seq + 1,
-                                      .cause = MR_LINK};
-    owner->seen = (struct seen){.birth = birth->birth};
-    hub_tell_loss(h, from, &tail);
 }
 
 /* -- a broker that is gone -- */

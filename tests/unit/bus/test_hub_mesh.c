@@ -260,6 +260,25 @@ static void a_publisher_that_moves_and_lost_nothing_costs_no_word(void **state)
     assert_true(tells(told, "m1 born\n"));
 }
 
+/* promise: live-loss */
+static void what_an_earlier_birth_lost_elsewhere_is_told(void **state)
+{
+    struct world *w = *state;
+    struct app *a = &w->apps[0], *b = &w->apps[1], *c = &w->apps[2];
+    app_subscribe(b, 1, "demo/#");
+    app_subscribe(c, 1, "demo/#");
+    app_open_topic(a, 1, "./x", NULL);
+    app_write(a, 1, 1, 0);
+    world_pump(w);
+    app_told(b);
+    app_told(c);
+    w->uplinks[0].is_up = false; /* mr1 does not know that it is dead */
+    world_new_agent(w, 0, 2000);
+    world_connect_to(w, 0, 2);
+    assert_true(tells(app_told(b), "loss m1 = ?\n"));
+    assert_true(tells(app_told(c), "loss m1 = ?\n"));
+}
+
 static void an_agent_that_is_elsewhere_leaves_its_old_connection(void **state)
 {
     struct world *w = *state;
@@ -449,6 +468,7 @@ int main(void)
         ON_PLANT(a_death_is_told_by_the_home_broker),
         ON_PLANT(a_publisher_that_moves_loses_only_what_it_says),
         ON_PLANT(a_publisher_that_moves_and_lost_nothing_costs_no_word),
+        ON_PLANT(what_an_earlier_birth_lost_elsewhere_is_told),
         ON_PLANT(an_agent_that_is_elsewhere_leaves_its_old_connection),
         ON_PLANT(a_birth_below_one_that_a_peer_knows_is_corrected),
         ON_PLANT(a_request_finds_its_responder_across_the_mesh),
