@@ -40,25 +40,31 @@ static int read_time(const char *option, const char *text, int64_t *ret_us)
     return report_usage("replay", "%s is a time such as 2026-03-01T12:00:00Z, not '%s'", option, text);
 }
 
+/* --to is a topic, perhaps with a '/' at its end, or "./"; --confirm is one. */
+static int check_topics(const struct args *args)
+{
+    char topic[TOPIC_MAX_BYTES + 1];
+    int code = EXIT_DONE;
+    if (replay_topic(args->to, "x", topic, sizeof topic))
+        return report_usage("replay", "--to is longer than %d bytes", TOPIC_MAX_BYTES);
+    enum mr_rc rc = client_check_topic(args, topic, false, &code);
+    if (!rc && args->confirm)
+        rc = client_check_topic(args, args->confirm, false, &code);
+    return rc ? code : EXIT_DONE;
+}
+
 static int read_args(struct replay *r)
 {
-    int code;
     const struct args *args = r->args;
     if (!args->map == !args->units)
         return report_usage("replay", "a CSV file needs --map, an MTConnect SHDR file --units: give one");
     if (args->device && !args->units)
         return report_usage("replay", "--device goes with --units");
-    const char *to = strcmp(args->to, "./") == 0 ? "./x" : args->to;
-    size_t len = strlen(to);
-    char topic[600];
-    snprintf(topic, sizeof topic, "%.*s", (int)(len > 1 && to[len - 1] == '/' ? len - 1 : len), to);
-    if (client_check_topic(args, topic, false, &code))
-        return code;
-    if (args->confirm && client_check_topic(args, args->confirm, false, &code))
-        return code;
     if (pace_init(&r->pace, args->speed))
         return report_usage("replay", "--speed is max, or a factor such as 1x, 10x or 0.5x, not '%s'", args->speed);
-    code = read_time("--from", args->from, &r->from_us);
+    int code = check_topics(args);
+    if (!code)
+        code = read_time("--from", args->from, &r->from_us);
     return code ? code : read_time("--to-time", args->to_time, &r->to_us);
 }
 

@@ -140,18 +140,23 @@ static enum mr_rc confirm_marks(struct sub *sub)
     return rc ? rc : mr_subscribe(client_bus(sub->client), topic, &opt, on_mark, sub, NULL);
 }
 
-static int run(struct sub *sub)
+static enum mr_rc subscribe(struct sub *sub)
 {
     const struct args *args = sub->args;
     const struct mr_sub_opt opt = {.size = sizeof opt, .no_snapshot = args->no_snapshot};
-    enum { SECONDS_MAX = 2000000 };
-    int seconds = args->seconds < SECONDS_MAX ? (int)args->seconds : SECONDS_MAX;
     enum mr_rc rc = MR_OK;
     sub->n_open = args->n_words;
     for (size_t i = 0; i < args->n_words && !rc; i++)
         rc = mr_subscribe(client_bus(sub->client), args->words[i], &opt, on_message, sub, NULL);
-    if (!rc && args->confirm)
-        rc = confirm_marks(sub);
+    return !rc && args->confirm ? confirm_marks(sub) : rc;
+}
+
+static int run(struct sub *sub)
+{
+    const struct args *args = sub->args;
+    enum { SECONDS_MAX = 2000000 };
+    int seconds = args->seconds < SECONDS_MAX ? (int)args->seconds : SECONDS_MAX;
+    enum mr_rc rc = subscribe(sub);
     if (rc)
         return client_fail(sub->client, rc);
     client_watch_state(sub->client);

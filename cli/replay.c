@@ -129,15 +129,22 @@ enum mr_rc replay_add_tag(struct replay_source *source, const struct replay_tag 
     return MR_OK;
 }
 
+/* May a level of a topic hold this character of n bytes? n 0: it is none. */
+static bool is_for_topics(const char *at, size_t n, uint32_t code)
+{
+    bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    return n && !is_control && !(n == 1 && strchr("/+#", *at));
+}
+
 void replay_topic_level(const char *name, char *out, size_t size)
 {
     size_t at = 0, len = strlen(name), used = 0;
     while (at < len) {
         uint32_t code = 0;
         size_t n = text_decode(name + at, len - at, &code);
-        bool is_refused = n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || (n == 1 && strchr("/+#", name[at]));
-        const char *from = is_refused ? "_" : name + at;
-        size_t bytes = is_refused ? 1 : n;
+        bool is_kept = is_for_topics(name + at, n, code);
+        const char *from = is_kept ? name + at : "_";
+        size_t bytes = is_kept ? n : 1;
         if (used + bytes >= size)
             break;
         memcpy(out + used, from, bytes);

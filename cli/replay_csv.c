@@ -36,54 +36,74 @@ struct csv_source {
 };
 
 /* -- records -- */
+/* Adds a line to the record's text. */
+static enum mr_rc add_line(struct csv_source *s, bool is_first, const char *line, size_t len)
+{
+    enum mr_rc rc = is_first ? MR_OK : buf_append_u8(&s->text, '\n');
+    if (!rc)
+        rc = buf_append(&s->text, line, len);
+    return rc ? rc : buf_reserve(&s->text, 1); /* csv_split() ends the last field */
+}
+
 /* Gathers the lines of one record into text and splits it. MR_NOT_FOUND: the end; MR_INVALID: wrong, in words. */
 static enum mr_rc read_record(struct csv_source *s, size_t *ret_n, struct err *err)
 {
     char *line;
     size_t len;
+    bool is_first = true;
     buf_clear(&s->text);
     do {
         enum mr_rc rc = lines_next(s->base.lines, &line, &len, err);
-        if (rc == MR_NOT_FOUND && s->text.len)
+        if (rc == MR_NOT_FOUND && !is_first)
             break; /* a quote is open: csv_split() says so */
-        if (!rc && s->text.len)
-            rc = buf_append_u8(&s->text, '\n');
         if (!rc)
-            rc = buf_append(&s->text, line, len);
-        if (!rc)
-            rc = buf_reserve(&s->text, 1); /* csv_split() ends the last field */
-        if (rc == MR_TOO_BIG)
+            rc = add_line(s, is_first, line, len);
+        if (rc == MR_TOO_BIG) {
             err_set(err, "a record has at most %d bytes; is a quote not closed?", CSV_RECORD_MAX - 1);
+            return MR_INVALID;
+        }
         if (rc)
-            return rc == MR_TOO_BIG ? MR_INVALID : rc;
+            return rc;
+        is_first = false;
     } while (!csv_is_whole((const char *)s->text.data, s->text.len, s->map.delimiter));
-    enum mr_rc rc = csv_split((char *)s->text.data, s->text.len, s->map.delimiter, s->fields, ret_n, err);
-    return rc ? MR_INVALID : MR_OK;
+    return csv_split((char *)s->text.data, s->text.len, s->map.delimiter, s->fields, ret_n, err) ? MR_INVALID : MR_OK;
 }
 
-/* The next row that is right, with its time. */
+/* Is the row that was read, of n fields, one to take? Its time is then known. Told or counted otherwise. */
+static bool is_right(struct csv_source *s, size_t n)
+{
+    bool is_blank = n == 1 && s->n > 1 && s->fields[0].len == 0;
+    int64_t by_rows_us = s->map.start_us + (int64_t)s->rows * s->map.row_us;
+    if (is_blank) {
+        s->base.tally.ignored++;
+        return false;
+    }
+    s->rows++;
+    if (n != s->n) {
+        replay_wrong(&s->base, "%zu fields, the header has %zu", n, s->n);
+        return false;
+    }
+    s->time_us = by_rows_us;
+    if (!s->map.time_column || replay_time_read(&s->map.time, s->fields[s->time_at].text, &s->time_us) == MR_OK)
+        return true;
+    replay_wrong(&s->base, "'%.40s' is no time of the form given", s->fields[s->time_at].text);
+    return false;
+}
+
+/* The next row that is right. */
 static enum mr_rc next_row(struct csv_source *s, struct err *err)
 {
     for (;;) {
         size_t n;
         enum mr_rc rc = read_record(s, &n, err);
-        if (rc && rc != MR_INVALID)
-            return rc;
-        int64_t by_rows_us = s->map.start_us + (int64_t)s->rows * s->map.row_us;
-        bool is_blank = !rc && n == 1 && s->n > 1 && s->fields[0].len == 0;
-        s->rows += !is_blank;
-        if (rc)
-            replay_wrong(&s->base, "%s", err->text);
-        else if (is_blank)
-            s->base.tally.ignored++;
-        else if (n != s->n)
-            replay_wrong(&s->base, "%zu fields, the header has %zu", n, s->n);
-        else if (!s->map.time_column)
-            s->time_us = by_rows_us;
-        else if (replay_time_read(&s->map.time, s->fields[s->time_at].text, &s->time_us))
-            rc = MR_INVALID, replay_wrong(&s->base, "'%.40s' is no time of the form given", s->fields[s->time_at].text);
-        if (!rc && n == s->n && !is_blank)
+        if (rc == MR_OK && is_right(s, n))
             return MR_OK;
+        if (rc == MR_INVALID) {
+            s->rows++;
+            replay_wrong(&s->base, "%s", err->text);
+        } else if (rc) {
+            return rc;
+        }
     }
 }
 

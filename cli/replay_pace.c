@@ -4,28 +4,33 @@
 #include <millrace/millrace.h>
 #include <string.h>
 
-enum mr_rc pace_init(struct pace *pace, const char *speed)
+/* A factor as permille; *at moves behind it. -1: too large, or finer than a permille. */
+static int64_t read_factor(const char **at)
 {
-    int64_t permille = 0, scale = 1000;
-    const char *at = speed;
+    int64_t permille = 0, unit = 1000; /* of the digit read next */
     bool has_point = false;
-    *pace = (struct pace){.permille = 0};
-    if (strcmp(speed, "max") == 0)
-        return MR_OK;
-    for (; (*at >= '0' && *at <= '9') || (*at == '.' && !has_point && at > speed); at++) {
-        if (*at == '.') {
+    for (; (**at >= '0' && **at <= '9') || (**at == '.' && !has_point); (*at)++) {
+        if (**at == '.') {
             has_point = true;
             continue;
         }
-        if (has_point && (scale /= 10) == 0)
-            return MR_INVALID;
-        permille = has_point ? permille + (*at - '0') * scale : permille * 10 + (*at - '0') * 1000;
-        if (permille > PACE_PERMILLE_MAX)
-            return MR_INVALID;
+        unit = has_point ? unit / 10 : unit;
+        permille = (has_point ? permille : permille * 10) + (**at - '0') * unit;
+        if (unit == 0 || permille > PACE_PERMILLE_MAX)
+            return -1;
     }
-    if (permille < 1 || at[-1] == '.' || (strcmp(at, "") != 0 && strcmp(at, "x") != 0))
+    return permille;
+}
+
+enum mr_rc pace_init(struct pace *pace, const char *speed)
+{
+    const char *end = speed;
+    bool is_max = strcmp(speed, "max") == 0;
+    int64_t permille = is_max || *speed == '.' ? 0 : read_factor(&end);
+    bool is_factor = permille > 0 && end[-1] != '.' && (strcmp(end, "") == 0 || strcmp(end, "x") == 0);
+    if (!is_max && !is_factor)
         return MR_INVALID;
-    pace->permille = permille;
+    *pace = (struct pace){.permille = permille};
     return MR_OK;
 }
 

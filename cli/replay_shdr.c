@@ -182,6 +182,16 @@ static enum mr_rc make_asset(struct shdr_source *s, const char *id, const char *
     return rc;
 }
 
+/* Adds a line to the asset's text unless it, or what came before, is too much. *bytes counts all. */
+static enum mr_rc add_asset_line(struct shdr_source *s, const char *line, size_t len, size_t *bytes)
+{
+    *bytes += len + 1;
+    if (*bytes > ASSET_MAX_BYTES)
+        return MR_OK;
+    enum mr_rc rc = s->room.text.len ? buf_append_u8(&s->room.text, '\n') : MR_OK;
+    return rc ? rc : buf_append(&s->room.text, line, len);
+}
+
 /* Gathers the lines up to the one that ends the asset. MR_INVALID: wrong, in words, and skipped. */
 static enum mr_rc gather(struct shdr_source *s, const char *end, struct err *err)
 {
@@ -190,27 +200,24 @@ static enum mr_rc gather(struct shdr_source *s, const char *end, struct err *err
     enum mr_rc rc;
     snprintf(mark, sizeof mark, "%s", end); /* the line it stands in is given back by the next call */
     buf_clear(&s->room.text);
-    while ((rc = lines_next(s->base.lines, &line, &len, err)) == MR_OK || rc == MR_TOO_BIG) {
-        if (!rc && strcmp(line, mark) == 0)
+    do {
+        rc = lines_next(s->base.lines, &line, &len, err);
+        if (rc == MR_NOT_FOUND) {
+            err_set(err, "the asset is not ended by '%s'", mark);
+            return MR_INVALID;
+        }
+        if (rc == MR_OK && strcmp(line, mark) == 0)
             break;
-        bytes += rc ? ASSET_MAX_BYTES : len + 1;
-        if (bytes > ASSET_MAX_BYTES)
-            continue;
-        rc = s->room.text.len ? buf_append_u8(&s->room.text, '\n') : MR_OK;
-        if (!rc)
-            rc = buf_append(&s->room.text, line, len);
-        if (rc)
-            return rc;
-    }
-    if (rc && rc != MR_NOT_FOUND)
-        return rc;
-    if (rc)
-        err_set(err, "the asset is not ended by '%s'", mark);
-    else if (bytes > ASSET_MAX_BYTES)
+        if (rc == MR_OK)
+            rc = add_asset_line(s, line, len, &bytes);
+        else if (rc == MR_TOO_BIG)
+            rc = add_asset_line(s, "", ASSET_MAX_BYTES, &bytes);
+    } while (rc == MR_OK);
+    if (rc == MR_OK && bytes > ASSET_MAX_BYTES) {
         err_set(err, "an asset has at most %d bytes", ASSET_MAX_BYTES);
-    else
-        return MR_OK;
-    return MR_INVALID;
+        return MR_INVALID;
+    }
+    return rc;
 }
 
 static enum mr_rc asset_text(struct shdr_source *s, struct err *err)
@@ -222,42 +229,49 @@ static enum mr_rc asset_text(struct shdr_source *s, struct err *err)
     return buf_append(&s->room.text, s->line.fields[2].text, s->line.fields[2].len);
 }
 
-/* Which asset a line is about; made where it is new and may be. NULL with MR_OK: not known. */
-static enum mr_rc asset_of(struct shdr_source *s, struct asset **ret, struct err *err)
+/* "@ASSET@": makes it where it is new, and gathers its text. */
+static enum mr_rc read_asset(struct shdr_source *s, struct asset **ret, struct err *err)
 {
     const char *id = s->line.fields[0].text;
-    *ret = map_get(&s->assets, id, strlen(id));
-    if (*ret || s->line.kind != SHDR_ASSET)
-        return MR_OK;
-    return make_asset(s, id, s->line.fields[1].text, ret, err);
+    struct asset *asset = map_get(&s->assets, id, strlen(id));
+    enum mr_rc rc = asset ? MR_OK : make_asset(s, id, s->line.fields[1].text, &asset, err);
+    if (!rc)
+        rc = asset_text(s, err);
+    if (!rc)
+        *ret = asset;
+    return rc;
 }
 
-/* "@ASSET@" and "@REMOVE_ASSET@". Results as take_value(). */
+/* Results as take_value(). */
 static enum mr_rc take_asset(struct shdr_source *s, struct replay_record *ret, struct err *err)
 {
-    struct asset *asset = NULL;
-    struct err why = {{0}};
-    bool is_removed = s->line.kind == SHDR_REMOVE_ASSET;
-    enum mr_rc rc = asset_of(s, &asset, &why);
-    if (!rc && !is_removed)
-        rc = asset_text(s, &why);
-    if (rc == MR_INVALID)
-        replay_wrong(&s->base, "%s", why.text);
-    else if (rc)
-        err_set(err, "%s", why.text);
+    struct asset *asset;
+    enum mr_rc rc = read_asset(s, &asset, err);
+    if (rc == MR_INVALID) {
+        replay_wrong(&s->base, "%s", err->text);
+        return MR_WOULD_BLOCK;
+    }
     if (rc)
-        return rc == MR_INVALID ? MR_WOULD_BLOCK : rc;
-    if (is_removed && (!asset || !asset->is_there)) {
+        return rc;
+    asset->is_there = true;
+    *ret = (struct replay_record){.tag = asset->tag, .kind = REPLAY_VALUE, .source_us = s->line.time_us};
+    ret->value.type = MR_BYTES;
+    ret->value.len = (uint32_t)s->room.text.len;
+    ret->value.as.ptr = s->room.text.len ? (const void *)s->room.text.data : "";
+    return MR_OK;
+}
+
+/* "@REMOVE_ASSET@". MR_WOULD_BLOCK: it is not there. */
+static enum mr_rc take_removal(struct shdr_source *s, struct replay_record *ret)
+{
+    const char *id = s->line.fields[0].text;
+    struct asset *asset = map_get(&s->assets, id, strlen(id));
+    if (!asset || !asset->is_there) {
         s->base.tally.ignored++;
         return MR_WOULD_BLOCK;
     }
-    asset->is_there = !is_removed;
-    *ret = (struct replay_record){
-        .tag = asset->tag, .kind = is_removed ? REPLAY_CLEAR : REPLAY_VALUE, .source_us = s->line.time_us};
-    if (!is_removed)
-        ret->value = (struct mr_value){.type = MR_BYTES,
-                                       .len = (uint32_t)s->room.text.len,
-                                       .as.ptr = s->room.text.len ? (const void *)s->room.text.data : ""};
+    asset->is_there = false;
+    *ret = (struct replay_record){.tag = asset->tag, .kind = REPLAY_CLEAR, .source_us = s->line.time_us};
     return MR_OK;
 }
 
@@ -313,8 +327,10 @@ static enum mr_rc step(struct shdr_source *s, struct replay_record *ret, struct 
     enum mr_rc rc = read_line(s, err);
     if (rc)
         return rc;
-    if (s->line.kind == SHDR_ASSET || s->line.kind == SHDR_REMOVE_ASSET)
+    if (s->line.kind == SHDR_ASSET)
         return take_asset(s, ret, err);
+    if (s->line.kind == SHDR_REMOVE_ASSET)
+        return take_removal(s, ret);
     s->is_clearing = s->line.kind == SHDR_REMOVE_ALL_ASSETS;
     s->clear_next = 0;
     return MR_WOULD_BLOCK;

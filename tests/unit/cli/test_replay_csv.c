@@ -180,7 +180,7 @@ static void mappings_that_do_not_fit_are_refused(void **state)
         {"time: {row: 1 s, start: x, timezone: Nowhere}\n", "map.yaml:1: time: 'Nowhere' is no time zone"},
         {"time: {row: 10 ns, start: x}\n", "map.yaml:1: time.row: is a whole number of microseconds"},
         {"time: {row: soon, start: x}\n", "map.yaml:1: time.row: "},
-        {"colums: []\n", "map.yaml:1: unknown key 'colums'; did you mean 'columns'?"},
+        {"columnz: []\n", "map.yaml:1: unknown key 'columnz'; did you mean 'columns'?"},
         {"time: {column: t}\ncolumns: [{column: x, topic: y}, {column: y}]\n",
          "data.csv: column 'y': 'y' would be published twice"},
         {"time: {column: t}\ncolumns: [{column: x, unit: a unit that is longer than thirty-two bytes}]\n",
