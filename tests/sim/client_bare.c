@@ -20,6 +20,7 @@ struct seen_slot {
 
 struct bare_sub {
     bool is_wanted, is_in_force, is_gap_open;
+    uint32_t entry; /* never that of an earlier one, whose snapshot may still be under way */
     char filter[64];
     struct seen_slot *slots;
     size_t n, cap;
@@ -44,7 +45,7 @@ struct bare {
     struct link link;
     struct session *session; /* NULL: the agent is away */
     bool is_up;
-    uint32_t n_sessions, inbox;
+    uint32_t n_sessions, n_entries, inbox;
     int64_t retry_ns;
     uint64_t seq;
     struct bare_sub subs[CLIENT_SUBS];
@@ -91,9 +92,9 @@ static enum mr_rc subscribe(struct client *c, unsigned sub, const char *filter)
 {
     struct bare *b = (struct bare *)c;
     struct bare_sub *s = &b->subs[sub];
-    *s = (struct bare_sub){.is_wanted = true};
+    *s = (struct bare_sub){.is_wanted = true, .entry = ENTRY_SERVICE + ++b->n_entries};
     snprintf(s->filter, sizeof s->filter, "%s", filter);
-    add_interest(b, sub + 1, filter, INTEREST_SUBSCRIBE);
+    add_interest(b, s->entry, filter, INTEREST_SUBSCRIBE);
     process_wake(b->conf.process);
     return MR_OK;
 }
@@ -102,7 +103,7 @@ static void unsubscribe(struct client *c, unsigned sub)
 {
     struct bare *b = (struct bare *)c;
     if (b->is_up)
-        problem(b, "no interest", session_interest_remove(b->session, sub + 1));
+        problem(b, "no interest", session_interest_remove(b->session, b->subs[sub].entry));
     free(b->subs[sub].slots);
     b->subs[sub] = (struct bare_sub){.is_wanted = false};
     process_wake(b->conf.process);
@@ -127,8 +128,10 @@ static void on_refused(void *user, const struct session_refusal *refusal)
 static void on_snapshot_end(void *user, uint32_t interest)
 {
     struct bare *b = user;
-    unsigned i = interest - 1;
-    if (i >= CLIENT_SUBS || !b->subs[i].is_wanted)
+    unsigned i = 0;
+    while (i < CLIENT_SUBS && (!b->subs[i].is_wanted || b->subs[i].entry != interest))
+        i++;
+    if (i == CLIENT_SUBS)
         return;
     if (b->subs[i].is_gap_open)
         tell(b, i, &(struct told){.kind = ITEM_SPAN_CLOSES, .cause = MR_LINK});
@@ -145,7 +148,7 @@ static void on_welcome(void *user, const struct session_welcome *welcome)
     b->inbox = welcome->inbox;
     for (unsigned i = 0; i < CLIENT_SUBS; i++)
         if (b->subs[i].is_wanted)
-            add_interest(b, i + 1, b->subs[i].filter, INTEREST_SUBSCRIBE);
+            add_interest(b, b->subs[i].entry, b->subs[i].filter, INTEREST_SUBSCRIBE);
     if (*b->service)
         add_interest(b, ENTRY_SERVICE, b->service, INTEREST_SERVE);
 }
@@ -301,7 +304,7 @@ static void take_data(struct bare *b, const struct batch_head *head, const struc
     if (!*told.topic || !*told.publisher)
         history_problem(b->conf.history, "%s: a record of a topic or publisher that was not announced", b->conf.name);
     for (unsigned i = 0; i < CLIENT_SUBS; i++)
-        if (head->interest == 0 || head->interest == i + 1)
+        if (head->interest == 0 || head->interest == b->subs[i].entry)
             deliver(b, i, &told);
 }
 

@@ -366,6 +366,127 @@ static void fresh_though_written_in_an_earlier_session(struct history *h)
     h->lives[1].session = 2;
 }
 
+/* -- several brokers, several machines -- */
+static void add_broker(struct history *h)
+{
+    h->n_brokers = 2;
+    h->is_broker_up[1] = true;
+    *history_slot(h) = last_slot(history_broker(1));
+    *history_presence(h) = (struct final_presence){history_broker(1), 0, HISTORY_ANY, BIRTH, true};
+    *history_presence(h) = (struct final_presence){history_broker(1), 0, PROGRAM, BIRTH, true};
+}
+
+static void a_second_broker(struct history *h)
+{
+    add_broker(h);
+}
+
+static void a_second_broker_with_another_time(struct history *h)
+{
+    add_broker(h);
+    h->slots[2].accept_us++;
+}
+
+static void a_second_broker_with_an_older_value(struct history *h)
+{
+    add_broker(h);
+    h->slots[2].seq--;
+}
+
+static void a_second_broker_that_takes_it_for_stale(struct history *h)
+{
+    add_broker(h);
+    h->slots[2].is_fresh = false;
+}
+
+static void a_second_broker_that_knows_nothing(struct history *h)
+{
+    h->n_brokers = 2;
+    h->is_broker_up[1] = true;
+}
+
+static void a_second_broker_that_is_gone(struct history *h)
+{
+    h->n_brokers = 2;
+}
+
+static void a_second_broker_that_shows_it_dead(struct history *h)
+{
+    add_broker(h);
+    h->presence[2].is_alive = false;
+}
+
+static void a_second_broker_that_shows_the_dead_alive(struct history *h)
+{
+    add_broker(h);
+    *history_presence(h) = (struct final_presence){history_broker(1), 0, PROGRAM + 1, BIRTH, true};
+}
+
+static void insert_span_loss(struct history *h, size_t i, int64_t at_ns)
+{
+    insert_loss(h, i, 0);
+    *item_at(h, i) = (struct item){.kind = ITEM_LOSS, .machine = HISTORY_ANY, .at_ns = at_ns, .cause = MR_LINK};
+}
+
+/* Of record 3 on: opened before, closed after; the second of them is told late. */
+static void missing_within_spans(struct history *h)
+{
+    add_broker(h);
+    remove_item(h, ITEM_OF_2 + 1);
+    insert_span_loss(h, ITEM_OF_2 + 1, 2 * SIM_S + 1);
+    insert_span_loss(h, ITEM_OF_2 + 3, 5 * SIM_S + 1);
+    remove_item(h, ITEM_OF_2 + 2);
+}
+
+static void missing_in_a_span_that_is_not_closed(struct history *h)
+{
+    add_broker(h);
+    insert_span_loss(h, ITEM_OF_2 + 1, 2 * SIM_S + 1);
+    remove_item(h, ITEM_OF_2 + 3);
+}
+
+static void missing_before_any_span(struct history *h)
+{
+    add_broker(h);
+    remove_item(h, ITEM_OF_2 + 1);
+    insert_span_loss(h, ITEM_OF_2 + 3, 5 * SIM_S + 1);
+}
+
+/* Another machine clears the topic: what was written last becomes a tombstone. */
+static struct item *removal_by_another(struct history *h)
+{
+    h->n_machines = 2;
+    *history_accept(h, 1) = (struct accepted){.birth = BIRTH, .seq = 1, .flags = MR_CLEAR, .program = PROGRAM + 1};
+    h->slots[0].is_cleared = h->slots[1].is_cleared = true;
+    h->slots[0].hash = h->slots[1].hash = 0;
+    struct item *item = give(h->subs[0], RECORDS, MR_CLEAR | MR_FROM_SNAPSHOT);
+    item->number = item->hash = 0;
+    return item;
+}
+
+static void removed_by_another(struct history *h)
+{
+    removal_by_another(h);
+}
+
+static void removed_by_nobody(struct history *h)
+{
+    removal_by_another(h);
+    h->machines[1].n = 0;
+}
+
+static void removed_by_another_and_shown_again(struct history *h)
+{
+    removal_by_another(h);
+    give(h->subs[0], RECORDS, MR_KEEP | MR_FROM_SNAPSHOT);
+}
+
+static void removed_by_another_before_it_came(struct history *h)
+{
+    *item_at(h, ITEM_LAST) = *removal_by_another(h);
+    h->subs[0]->n--;
+}
+
 static const struct mutation {
     const char *name;
     void (*change)(struct history *h);
@@ -423,6 +544,21 @@ static const struct mutation {
     MUTATION(ended_and_its_value_stale, RULE_NONE),
     MUTATION(fresh_though_written_in_an_earlier_session, RULE_STALE),
     MUTATION(a_removed_tag_written_anew, RULE_ACCEPT),
+    MUTATION(a_second_broker, RULE_NONE),
+    MUTATION(a_second_broker_with_another_time, RULE_CONVERGE),
+    MUTATION(a_second_broker_with_an_older_value, RULE_CONVERGE),
+    MUTATION(a_second_broker_that_takes_it_for_stale, RULE_STALE),
+    MUTATION(a_second_broker_that_knows_nothing, RULE_CONVERGE),
+    MUTATION(a_second_broker_that_is_gone, RULE_NONE),
+    MUTATION(a_second_broker_that_shows_it_dead, RULE_PRESENCE),
+    MUTATION(a_second_broker_that_shows_the_dead_alive, RULE_PRESENCE),
+    MUTATION(missing_within_spans, RULE_NONE),
+    MUTATION(missing_in_a_span_that_is_not_closed, RULE_UNTOLD),
+    MUTATION(missing_before_any_span, RULE_UNTOLD),
+    MUTATION(removed_by_another, RULE_NONE),
+    MUTATION(removed_by_nobody, RULE_PHANTOM),
+    MUTATION(removed_by_another_and_shown_again, RULE_BACKWARDS),
+    MUTATION(removed_by_another_before_it_came, RULE_NONE),
 };
 
 /* The matcher by itself: filter, topic, does it match. */

@@ -341,6 +341,41 @@ static bool do_brokers_agree(const struct world *w)
     return true;
 }
 
+/* The first slot of h that is not among the others alike, NULL: none. */
+static const struct final_slot *slot_missing(const struct history *h, int place)
+{
+    for (size_t i = 0; i < h->n_slots; i++) {
+        const struct final_slot *s = &h->slots[i];
+        bool is_there = s->owner == HISTORY_ANY || s->place == place;
+        for (size_t k = 0; k < h->n_slots && !is_there; k++) {
+            const struct final_slot *t = &h->slots[k];
+            is_there = t->place == place && t->owner == s->owner && t->topic == s->topic && t->birth == s->birth &&
+                       t->seq == s->seq && t->is_cleared == s->is_cleared && t->accept_us == s->accept_us;
+        }
+        if (!is_there)
+            return s;
+    }
+    return NULL;
+}
+
+static void tell_of_difference(struct world *w, int64_t whole_ns)
+{
+    struct history h;
+    history_init(&h, w->plant.n_machines, w->n_brokers);
+    for (int i = 0; i < w->n_brokers; i++)
+        peek_slots(w->brokers[i].hub, &h, history_broker(i));
+    for (int i = 0; i < w->n_brokers; i++) {
+        const struct final_slot *s = slot_missing(&h, history_broker(i));
+        if (s)
+            history_problem(&w->history,
+                            "%.1f s after all was whole mr%d has not what mr%d has: '%s' of m%d %llx/%llu%s, %lld",
+                            (double)(w->sim.now_ns - whole_ns) / (double)SIM_S, i + 1, history_broker(s->place) + 1,
+                            h.topics[s->topic], s->owner + 1, (unsigned long long)s->birth, (unsigned long long)s->seq,
+                            s->is_cleared ? " removed" : "", (long long)s->accept_us);
+    }
+    history_fini(&h);
+}
+
 /* Nobody writes. What counts as the heal: nothing is broken, and nobody holds a broken connection for whole any more. */
 static void see_brokers_agree(struct world *w)
 {
@@ -356,8 +391,7 @@ static void see_brokers_agree(struct world *w)
     sim_trace(sim, "brokers agree after %lld ms, %lld ms of which were silence",
               (long long)((sim->now_ns - healed_ns) / SIM_MS), (long long)((whole_ns - healed_ns) / SIM_MS));
     if (!do_brokers_agree(w))
-        history_problem(&w->history, "the brokers hold different last values at %.3f s, %.1f s after all was whole",
-                        (double)sim->now_ns / (double)SIM_S, (double)(sim->now_ns - whole_ns) / (double)SIM_S);
+        tell_of_difference(w, whole_ns);
     be_busy(w);
 }
 
