@@ -58,14 +58,18 @@ runc
 shellcheck
 yamllint
 '
+bench_packages='
+nats-server
+'
 
 usage()
 {
     cat <<'END'
-usage: deploy/install-deps.sh [--run | --build | --test] [--list]
+usage: deploy/install-deps.sh [--run | --build | --test | --bench] [--list]
   --run    what the installed programs need
   --build  what building needs (the default)
   --test   that, and what the tests need
+  --bench  what is measured beside Millrace in tests/bench; building and testing never need it
   --list   only print what is missing, one package per line
 Needs root or sudo if something is missing; without a terminal, sudo without a password.
 END
@@ -135,6 +139,7 @@ for arg in "$@"; do
     --run) wanted=$run_packages ;;
     --build) wanted=$build_packages ;;
     --test) wanted=$build_packages$test_packages ;;
+    --bench) wanted=$bench_packages ;;
     --list) only_list=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; die "unknown option $arg" ;;
