@@ -14,9 +14,9 @@ struct kept_chunk {
 
 struct passing {
     struct list in_port;
-    struct port *from;
-    uint32_t id; /* the sender's */
-    uint32_t total, publisher;
+    struct port *from; /* NULL: it is gone, and all of it is here */
+    uint32_t id;       /* the sender's */
+    uint32_t total, received, publisher;
     struct list takers, kept;
 };
 
@@ -52,9 +52,11 @@ static void let_go(struct passing *t, struct kept_chunk *chunk)
 {
     if (--chunk->n_waiting)
         return;
-    session_chunk_done(t->from->session, chunk->cost);
-    hub_mark(t->from);
-    hub_wake(t->from->hub);
+    if (t->from) {
+        session_chunk_done(t->from->session, chunk->cost);
+        hub_mark(t->from);
+        hub_wake(t->from->hub);
+    }
     list_remove(&chunk->in_passing);
     mem_free(chunk);
 }
@@ -205,8 +207,14 @@ int64_t hub_transfers_deadline(const struct hub *h)
 
 void hub_transfers_leave(struct port *p)
 {
-    for (struct list *first; (first = list_first(&p->transfers.coming));)
-        end(container_of(first, struct passing, in_port), MR_LINK);
+    for (struct list *first; (first = list_first(&p->transfers.coming));) {
+        struct passing *t = container_of(first, struct passing, in_port);
+        list_remove(&t->in_port);
+        if (t->received < t->total)
+            end(t, MR_LINK);
+        else
+            t->from = NULL; /* accepted: it survives its sender */
+    }
     for (struct list *first; (first = list_first(&p->transfers.taking));) {
         struct taker *k = container_of(first, struct taker, in_port);
         struct passing *t = k->passing;
@@ -406,6 +414,7 @@ void hub_on_chunk(void *user, const struct chunk *chunk)
         session_chunk_done(p->session, chunk->cost);
         return;
     }
+    t->received += chunk->len;
     LIST_EACH(at, after, &t->takers)
     {
         struct taker *k = container_of(at, struct taker, in_passing);

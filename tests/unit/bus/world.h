@@ -33,6 +33,15 @@ struct app {
     enum mr_rc open_rc[16];
     uint64_t request_id; /* of the last request it was handed */
     uint32_t request_reply;
+    struct sending { /* a value that it sends as a transfer */
+        uint32_t id, total, at;
+    } sending;
+    struct coming { /* those that come */
+        uint32_t id, total, at;
+        char what[128];
+    } coming[32];
+    bool keeps_chunks; /* gives no credit back for them, but counts it: */
+    uint32_t kept;
 };
 
 /* A connection: of an agent to a broker, or of a broker to a peer whose client it is. */
@@ -87,11 +96,16 @@ void app_open_topic(struct app *app, uint32_t cookie, const char *topic, const c
 void app_open_promise(struct app *app, uint32_t cookie, const char *topic, uint32_t stale_ms);
 void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags);
 void app_request(struct app *app, uint32_t cookie, uint64_t id, const char *text);
+/* A value of so many bytes as a transfer: says it, and goes on with it as far as it is taken; app_go_on() with the rest. */
+void app_send(struct app *app, uint32_t cookie, uint32_t total);
+void app_go_on(struct app *app);
+void app_break_off(struct app *app);                /* says that the rest does not come */
 void app_answer(struct app *app, const char *text); /* the last request it was handed */
 
 /* What the app was told since it was last asked: lines such as
  *   "demo/m1/x=5 by m1/a"   "demo/m1/x=5 by m1/a snapshot stale"   "snapshot end 1"   "acked 1"   "loss m1 3..7 = 5"
  *   "loss via agent = ?"   "m1/a born"   "m1 dead: its connection broke"   "refused 1: …"   "request for demo/m1/echo 'hi'"
+ *   "whole demo/m1/x of 80000 bytes by m1/a"   "lost demo/m1/x of 80000 bytes by m1/a: 1" (a cause)
  *   "answer 9 rc 0 'hi'"   "over: …"   "isolated"   "with broker" */
 const char *app_told(struct app *app);
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/blob.h"
 #include "proto/limits.h"
+#include "proto/session_transfer.h"
 
 /* -- what apps are told -- */
 static void say(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -153,6 +154,48 @@ static void on_batch(void *user, enum lane lane, struct batch_reader *batch)
         say_record(user, &batch->head, &record);
 }
 
+/* -- long values -- */
+static struct coming *find_coming(struct app *app, uint32_t id)
+{
+    for (size_t i = 0; i < sizeof app->coming / sizeof app->coming[0]; i++)
+        if (app->coming[i].id == id)
+            return &app->coming[i];
+    return NULL;
+}
+
+static void on_transfer(void *user, const struct transfer *t)
+{
+    struct app *app = user;
+    struct coming *c = find_coming(app, t->total ? 0 : t->id);
+    assert_non_null(c);
+    if (!t->total) {
+        say(app, "lost %s: %d", c->what, t->cause);
+        *c = (struct coming){.id = 0};
+        return;
+    }
+    *c = (struct coming){.id = t->id, .total = t->total};
+    snprintf(c->what, sizeof c->what, "%s of %u bytes by %s", app->topics[t->record.topic], t->total,
+             app->publishers[t->head.publisher]);
+}
+
+static void on_chunk(void *user, const struct chunk *chunk)
+{
+    struct app *app = user;
+    struct coming *c = find_coming(app, chunk->transfer);
+    assert_non_null(c);
+    for (uint32_t i = 0; i < chunk->len; i += 512)
+        assert_int_equal(chunk->data[i], (uint8_t)((chunk->offset + i) >> 9));
+    c->at += chunk->len;
+    if (app->keeps_chunks)
+        app->kept += chunk->cost;
+    else
+        session_chunk_done(app->session, chunk->cost);
+    if (c->at < c->total)
+        return;
+    say(app, "whole %s", c->what);
+    *c = (struct coming){.id = 0};
+}
+
 static const struct session_events app_events = {.on_welcome = on_welcome,
                                                  .on_end = on_end,
                                                  .on_state = on_state,
@@ -166,6 +209,8 @@ static const struct session_events app_events = {.on_welcome = on_welcome,
                                                  .on_snapshot_end = on_snapshot_end,
                                                  .on_loss = on_loss,
                                                  .on_batch = on_batch,
+                                                 .on_transfer = on_transfer,
+                                                 .on_chunk = on_chunk,
                                                  .on_error = on_error};
 
 const char *app_told(struct app *app)
@@ -317,6 +362,45 @@ void app_write(struct app *app, uint32_t cookie, double value, uint32_t flags)
     struct record record = {
         .topic = app->opened[cookie], .flags = flags, .seq = ++seq, .source_us = world_utc_us(app->world)};
     put(app, LANE_LIVE, &record, &v);
+}
+
+void app_go_on(struct app *app)
+{
+    struct sending *s = &app->sending;
+    uint8_t data[TRANSFER_CHUNK_BYTES];
+    enum mr_rc rc = MR_OK;
+    while (app->session && s->id && s->at < s->total && !rc) {
+        const struct chunk c = {.transfer = s->id, .offset = s->at, .data = data, .len = chunk_len(s->total, s->at)};
+        for (uint32_t i = 0; i < c.len; i++)
+            data[i] = (uint8_t)((c.offset + i) >> 9);
+        rc = session_put_chunk(app->session, &c);
+        if (rc) {
+            world_pump(app->world);
+            rc = app->session ? session_put_chunk(app->session, &c) : MR_CLOSED;
+        }
+        s->at += rc ? 0 : c.len;
+    }
+    world_pump(app->world);
+}
+
+void app_send(struct app *app, uint32_t cookie, uint32_t total)
+{
+    static const uint8_t body[] = {0x12, 0}; /* bytes, none of them */
+    const struct transfer t = {
+        .total = total,
+        .head = {.base_us = world_utc_us(app->world), .broker_us = MR_NO_TIME},
+        .record = {.topic = app->opened[cookie], .source_us = MR_NO_TIME, .body = body, .body_len = sizeof body}};
+    app->sending = (struct sending){.total = total};
+    if (!app->session || !t.record.topic)
+        return;
+    if (world_expect(app->world, session_begin_transfer(app->session, &t, &app->sending.id)))
+        app_go_on(app);
+}
+
+void app_break_off(struct app *app)
+{
+    (void)world_expect(app->world, session_end_transfer(app->session, app->sending.id, MR_EXPIRED));
+    world_pump(app->world);
 }
 
 static struct mr_value text_value(const char *text)
