@@ -1,5 +1,6 @@
 /* session_pair.c - see session_pair.h. */
 #include "session_pair.h"
+#include "proto/session_transfer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,6 +132,26 @@ static void on_batch(void *user, enum lane lane, struct batch_reader *batch)
              (unsigned long long)record.seq);
 }
 
+static void on_transfer(void *user, const struct transfer *t)
+{
+    if (t->total)
+        note(user, "transfer %u of %u seq %llu has %u", t->id, t->head.publisher, (unsigned long long)t->record.seq,
+             t->total);
+    else
+        note(user, "transfer %u ends: %d", t->id, t->cause);
+}
+
+static void on_chunk(void *user, const struct chunk *chunk)
+{
+    struct pair_side *side = user;
+
+    note(side, "chunk of %u at %u has %u", chunk->transfer, chunk->offset, chunk->len);
+    if (side->keeps_chunks)
+        side->kept += chunk->cost;
+    else
+        session_chunk_done(side->session, chunk->cost);
+}
+
 static void on_error(void *user, enum mr_rc rc, const char *reason, uint32_t topic, uint32_t retry_ms)
 {
     note(user, "error %d topic %u retry %u: %s", rc, topic, retry_ms, reason);
@@ -169,6 +190,8 @@ static const struct session_events events = {
     .on_snapshot_end = on_snapshot_end,
     .on_loss = on_loss,
     .on_batch = on_batch,
+    .on_transfer = on_transfer,
+    .on_chunk = on_chunk,
     .on_error = on_error,
     .on_clock = on_clock,
     .on_dropped = on_dropped,

@@ -17,6 +17,8 @@ struct pair_side {
     uint64_t last_version; /* complete, at the server */
     int64_t offset_us, error_us;
     unsigned clocks;
+    bool keeps_chunks; /* does not give their credit back, but counts it: */
+    uint32_t kept;
 };
 
 struct pair {

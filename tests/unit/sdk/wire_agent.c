@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/session_transfer.h"
 
 enum { INBOX = 1 };
 
@@ -182,6 +183,31 @@ static void on_batch(void *user, enum lane lane, struct batch_reader *batch)
     buf_fini(&scratch);
 }
 
+static void on_transfer(void *user, const struct transfer *t)
+{
+    struct wire_large *l = &((struct wire_agent *)user)->large;
+    l->begun += t->total != 0;
+    l->ended += t->total == 0;
+    l->total = t->total;
+    l->type = t->value.value.type;
+    l->at = 0;
+}
+
+static void on_chunk(void *user, const struct chunk *chunk)
+{
+    struct wire_agent *a = user;
+    struct wire_large *l = &a->large;
+    for (uint32_t i = 0; i < chunk->len; i++)
+        l->is_damaged |= chunk->data[i] != wire_byte(chunk->offset + i);
+    l->is_damaged |= chunk->offset != l->at;
+    l->at += chunk->len;
+    l->whole += l->at == l->total;
+    if (l->keeps_chunks)
+        l->kept += chunk->cost;
+    else
+        session_chunk_done(a->session, chunk->cost);
+}
+
 static const struct session_events events = {.on_hello = on_hello,
                                              .on_end = on_end,
                                              .on_open = on_open,
@@ -190,7 +216,9 @@ static const struct session_events events = {.on_hello = on_hello,
                                              .on_death = on_death,
                                              .on_interest = on_interest,
                                              .on_interest_version = on_interest_version,
-                                             .on_batch = on_batch};
+                                             .on_batch = on_batch,
+                                             .on_transfer = on_transfer,
+                                             .on_chunk = on_chunk};
 
 void wire_init(struct wire_agent *a)
 {
@@ -338,4 +366,32 @@ void wire_answer(struct wire_agent *a, uint64_t id, enum mr_rc rc, const char *t
     const char *reason = rc ? "because" : "";
     call(a, INBOX, &(struct record_call){.id = id, .rc = rc, .reason = reason, .reason_len = (uint32_t)strlen(reason)},
          text);
+}
+
+uint32_t wire_begin_large(struct wire_agent *a, const char *topic, uint32_t type, uint32_t total)
+{
+    uint8_t body[TRANSFER_BODY_MAX_BYTES];
+    const struct mr_value empty = {.type = type, .as.ptr = ""};
+    const struct transfer t = {.total = total,
+                               .head = {.birth = 1, .publisher = 1, .broker_us = MR_NO_TIME},
+                               .record = {.topic = wire_topic(a, topic),
+                                          .seq = ++a->next_seq,
+                                          .source_us = MR_NO_TIME,
+                                          .body = body,
+                                          .body_len = (uint32_t)body_write(body, 0, &empty)}};
+    uint32_t id;
+    must(session_begin_transfer(a->session, &t, &id));
+    return id;
+}
+
+void wire_give_large(struct wire_agent *a, uint32_t id, uint32_t total, uint32_t *at)
+{
+    uint8_t data[TRANSFER_CHUNK_BYTES];
+    for (; *at < total; *at += TRANSFER_CHUNK_BYTES) {
+        const struct chunk c = {.transfer = id, .offset = *at, .data = data, .len = chunk_len(total, *at)};
+        for (uint32_t i = 0; i < c.len; i++)
+            data[i] = wire_byte(c.offset + i);
+        if (session_put_chunk(a->session, &c))
+            return;
+    }
 }

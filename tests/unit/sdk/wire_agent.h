@@ -45,6 +45,10 @@ struct wire_agent {
     uint32_t n_entries;
     struct wire_record records[WIRE_RECORDS]; /* the last ones, n_records modulo WIRE_RECORDS */
     uint64_t n_records;
+    struct wire_large {                                      /* the app's transfers */
+        uint32_t begun, whole, ended, at, total, type, kept; /* kept: credit */
+        bool is_damaged, keeps_chunks;
+    } large;
     unsigned hellos, opens, marks, births, deaths;
     struct session_tag last_def; /* of the last OPEN with a tag; its texts are not kept */
     char last_unit[33];
@@ -82,6 +86,14 @@ struct wire_value {
     int64_t broker_us;
     bool is_clear;
 };
+/* A long value of that type from publisher 1: what is coming, and its bytes up to an offset as far as there is credit. Returns
+ * its number. Byte i is wire_byte(i). */
+uint32_t wire_begin_large(struct wire_agent *a, const char *topic, uint32_t type, uint32_t total);
+void wire_give_large(struct wire_agent *a, uint32_t id, uint32_t total, uint32_t *at);
+static inline uint8_t wire_byte(uint32_t i)
+{
+    return (uint8_t)(i % 97 + 1);
+}
 void wire_publishers(struct wire_agent *a); /* announces the three, alive in birth 1 */
 void wire_give(struct wire_agent *a, const struct wire_value *v);
 void wire_request(struct wire_agent *a, const char *topic, const char *text, uint64_t id, uint32_t wait_ms);
