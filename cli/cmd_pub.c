@@ -28,12 +28,27 @@ static int read_type(const struct args *args, uint32_t *ret)
     return report_usage("pub", "--type is i64, u64, f32, f64, bool, string or bytes, not '%s'", args->type);
 }
 
+/* As bytes, unless it is to be text. */
+static int read_file(struct pub *pub, uint32_t type)
+{
+    struct err err = {{0}};
+    enum mr_rc rc = input_read_file(pub->args->file, &pub->text, &err);
+    pub->record.value = (struct mr_value){.type = type == VALUE_AUTO ? MR_BYTES : type,
+                                          .len = (uint32_t)pub->text.len,
+                                          .as.ptr = pub->text.data ? (const char *)pub->text.data : ""};
+    if (!rc)
+        rc = value_check_large(&pub->record.value, &err);
+    return rc ? report_failure("", rc, "%s", err.text) : EXIT_DONE;
+}
+
 static int read_value(struct pub *pub)
 {
     struct err err = {{0}};
     uint32_t type;
     const char *word = pub->args->n_words > 1 ? pub->args->words[1] : NULL;
     int code = read_type(pub->args, &type);
+    if (!code && pub->args->file)
+        return read_file(pub, type);
     if (code || !word)
         return code;
     enum mr_rc rc = input_read(word, &pub->text, &err);
@@ -62,9 +77,13 @@ static int read_marks(struct pub *pub)
 /* Which options go together. */
 static int check_marks(const struct args *args)
 {
-    if (args->clear && (args->keep || args->unit || args->n_words > 1))
-        return report_usage("pub", "--clear removes a last value: it goes with no VALUE, --keep or --unit");
-    if (!args->clear && args->n_words < 2 && strcmp(args->quality, "Good") == 0)
+    if (args->clear && (args->keep || args->unit || args->n_words > 1 || args->file))
+        return report_usage("pub", "--clear removes a last value: it goes with no VALUE, --file, --keep or --unit");
+    if (args->file && (args->unit || args->n_words > 1))
+        return report_usage("pub", "--file is the value: it goes with no VALUE and no --unit");
+    if (args->file && args->type && strcmp(args->type, "bytes") != 0 && strcmp(args->type, "string") != 0)
+        return report_usage("pub", "--file goes with --type bytes or string, not '%s'", args->type);
+    if (!args->clear && !args->file && args->n_words < 2 && strcmp(args->quality, "Good") == 0)
         return report_usage("pub",
                             "there is no VALUE; only a --quality that is not Good, or --clear, goes without one");
     return EXIT_DONE;
@@ -100,10 +119,17 @@ static int read_args(struct pub *pub)
 }
 
 /* -- publishing -- */
+/* The agent takes a long value no faster than the link behind it. */
+static int wait_ms(const struct args *args)
+{
+    enum { FILE_WAIT_MS = 60000 };
+    return args->file && args->wait_ms < FILE_WAIT_MS ? FILE_WAIT_MS : args->wait_ms;
+}
+
 static int too_late(const struct pub *pub)
 {
     return report_failure(client_where(pub->client), MR_TIMEOUT, "the agent has not confirmed it within %d ms",
-                          pub->args->wait_ms);
+                          wait_ms(pub->args));
 }
 
 /* As a tag. The agent's verdict comes with its answer: the call after that returns it. */
@@ -147,7 +173,7 @@ static int publish_raw(struct pub *pub)
     enum mr_rc rc = mr_publish_opt(bus, &pub->record);
     if (rc)
         return client_fail(pub->client, rc);
-    switch (client_run(pub->client, pub->args->wait_ms)) {
+    switch (client_run(pub->client, wait_ms(pub->args))) {
     case CLIENT_DONE:
         break;
     case CLIENT_LATE:
@@ -167,7 +193,7 @@ static int publish_raw(struct pub *pub)
 int cmd_pub(const struct args *args)
 {
     struct pub pub = {.args = args};
-    buf_init(&pub.text, VALUE_MAX_BYTES);
+    buf_init(&pub.text, args->file ? TRANSFER_MAX_BYTES : VALUE_MAX_BYTES);
     int code = read_args(&pub);
     if (!code && client_open(args, &pub.client, &code) == MR_OK)
         code = args->unit ? publish_tag(&pub) : publish_raw(&pub);

@@ -46,7 +46,7 @@ struct args {
     int wait_ms, interval_ms;
     uint64_t count, seconds;
     /* what is published or answered */
-    const char *unit, *type, *quality, *source, *exec, *text;
+    const char *unit, *type, *quality, *source, *file, *exec, *text;
     bool keep, clear;
     /* what is set up */
     const char *out, *dir, *name, *path, *broker, *address, *reach, *data;

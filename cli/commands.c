@@ -78,7 +78,9 @@ static const struct opt pub_opts[] = {
     {"source", OPT_TEXT, AT(source), "TIME", NULL, "when the source saw it (RFC 3339); default: it has no clock"},
     {"keep", OPT_FLAG, AT(keep), NULL, NULL, "keep it as the topic's last value"},
     {"clear", OPT_FLAG, AT(clear), NULL, NULL, "remove the topic's last value; takes no VALUE"},
-    {"wait", OPT_DURATION, AT(wait_ms), "TIME", "2 s", "the most to wait until the agent has it"},
+    {"file", OPT_TEXT, AT(file), "FILE", NULL, "publish the bytes of a file, up to 16 MiB, instead of a VALUE"},
+    {"wait", OPT_DURATION, AT(wait_ms), "TIME", "2 s",
+     "the most to wait until the agent has it; with --file at least 60 s"},
     END,
 };
 

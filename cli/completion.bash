@@ -26,7 +26,7 @@ _millrace()
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return
             ;;
-        --socket | --map | --units)
+        --socket | --file | --map | --units)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
@@ -52,7 +52,7 @@ _millrace()
             opts='--help --count --seconds --no-snapshot --confirm --raw --json --context --socket'
             ;;
         pub)
-            opts='--help --unit --type --quality --source --keep --clear --wait --context --socket'
+            opts='--help --unit --type --quality --source --keep --clear --file --wait --context --socket'
             ;;
         req)
             opts='--help --wait --json --context --socket'

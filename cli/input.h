@@ -7,4 +7,6 @@
 /* Appends the argument's bytes, or for "-" all of standard input; one line end at its end does not count. NULL: nothing.
  * MR_TOO_BIG: more than ret's maximum; MR_NO_MEMORY; MR_UNKNOWN: it cannot be read. */
 MUST enum mr_rc input_read(const char *argument, struct buf *ret, struct err *err);
+/* Appends all bytes of a file. Results as above; MR_NOT_FOUND: it cannot be opened. */
+MUST enum mr_rc input_read_file(const char *path, struct buf *ret, struct err *err);
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/text_units.h"
 #include "cli/json_line.h"
+#include "proto/limits.h"
 #include "proto/status.h"
 #include "proto/unit.h"
 #include "proto/value.h"
@@ -31,10 +32,19 @@ static bool show_rounded(char out[SHOW_VALUE_SIZE], const struct mr_value *value
     return true;
 }
 
+/* Of a long text or of long bytes nobody reads the beginning. */
+static bool show_size(char out[SHOW_VALUE_SIZE], const struct mr_value *value)
+{
+    if ((value->type != MR_BYTES && value->type != MR_STRING) || value->len <= VALUE_MAX_BYTES)
+        return false;
+    snprintf(out, SHOW_VALUE_SIZE, "%u bytes", (unsigned)value->len);
+    return true;
+}
+
 void show_value(char out[SHOW_VALUE_SIZE], const struct mr_value *value)
 {
     static const char mark[] = "\xe2\x80\xa6"; /* … */
-    if (show_rounded(out, value))
+    if (show_rounded(out, value) || show_size(out, value))
         return;
     int len = mr_value_text(value, out, SHOW_VALUE_SIZE);
     if (len < SHOW_VALUE_SIZE)

@@ -12,7 +12,7 @@ enum {
     SHOW_AGE_SIZE = 32,
 };
 
-/* A value for a column: numbers of many digits rounded to six. */
+/* A value for a column: numbers of many digits rounded to six, of bytes and texts above 64 KiB only how many. */
 void show_value(char out[SHOW_VALUE_SIZE], const struct mr_value *value);
 
 /* The unit as people write it, "" if there is none (def may be NULL). Borrowed from def or static. */
