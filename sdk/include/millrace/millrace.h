@@ -162,7 +162,7 @@ enum mr_type {
 /** A value. In C and in C++: `struct mr_value v = {MR_F64, 0, 0, {0}}; v.as.f64 = x;` */
 struct mr_value {
     uint32_t type;  /**< enum mr_type */
-    uint32_t len;   /**< Bytes behind as.ptr, at most 65536; 0 for numbers. */
+    uint32_t len;   /**< Bytes behind as.ptr, at most 65536, or 16 MiB in what is published raw; 0 for numbers. */
     double rate_hz; /**< Arrays: samples per second, finite, 0 = not known. Otherwise 0. */
     /** The value itself, in the member its type names. */
     union {
@@ -315,7 +315,8 @@ struct mr_sub_opt {
     size_t size;           /**< sizeof(struct mr_sub_opt) */
     enum mr_policy policy; /**< When the ring is full. Default: MR_DROP_OLDEST. */
     size_t
-        max_bytes; /**< Size of the ring, from 64 KiB, taken from the handle's max_bytes as it fills. Default: 4 MiB. */
+        max_bytes; /**< Size of the ring, from 64 KiB, taken from the handle's max_bytes as it fills. Values above 64 KiB
+                      count there only. Default: 4 MiB. */
     bool no_snapshot;   /**< Live only. */
     bool snapshot_only; /**< Last values, MR_SNAPSHOT_END, MR_ENDED. Not together with no_snapshot. */
     bool with_backfill; /**< Also records flagged MR_BACKFILL. */
@@ -490,7 +491,9 @@ MR_API void mr_tag_close(struct mr_tag *tag);
  * @param bus a handle
  * @param topic copied
  * @param data copied; may be NULL if len is 0
- * @param len at most 64 KiB
+ * @param len at most 16 MiB. Above 64 KiB it goes behind everything else, one at a time, in no order with other records;
+ *   whole, or announced as a MR_LOSS of one; never with MR_KEEP, after mr_thread() or with rt_poll_us set. Both ends need
+ *   room for all of it within mr_options.max_bytes
  * @retval MR_WOULD_BLOCK no room, the agent takes its time: not published
  * @retval MR_ISOLATED no room, the agent is away: not published
  * @retval MR_INVALID not a topic
