@@ -1,6 +1,6 @@
 /* loads.c - an app on the public SDK that loads the bus in one way and says how it went, in lines on stderr.
  *
- *   loads SOCKET NAME MAX_BYTES send TOPIC BYTES COUNT   values of so many bytes, each accepted before the next: "sent HASH", "refused CODE WHY"
+ *   loads SOCKET NAME MAX_BYTES send TOPIC BYTES COUNT   values of so many bytes, each accepted before the next: "begins", "sent HASH", "refused CODE WHY"
  *   loads SOCKET NAME MAX_BYTES receive FILTER           "value BYTES HASH", "loss COUNT PUBLISHER TEXT"
  *   loads SOCKET NAME MAX_BYTES tag TOPIC HZ SECONDS     the time as a tag, so often: "written COUNT"
  *   loads SOCKET NAME MAX_BYTES watch TOPIC              how old such a tag is when it comes
@@ -101,6 +101,7 @@ static void send_values(struct load *load)
                                    .topic = load->topic,
                                    .value = {.type = MR_BYTES, .len = (uint32_t)len, .as.ptr = data},
                                    .source_us = MR_NO_TIME};
+        fprintf(stderr, "begins\n");
         enum mr_rc rc = mr_publish_wait(load->bus, &pub, WAIT_MS, NULL);
         if (rc)
             fprintf(stderr, "refused %d %s\n", rc, mr_reason(load->bus));
