@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert(DIRECTORY_MAX == (int)BROKERS_MAX, "a directory lists as many brokers as there may be");
+static_assert(DIRECTORY_MAX - BROKERS_MAX == 0, "a directory lists as many brokers as there may be");
 
 struct spool_section {
     char *max, *age;

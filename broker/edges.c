@@ -13,7 +13,7 @@
 
 enum { AGENTS_RANK = 3 };
 
-static_assert((int)EDGES_PORTS_PER_PEER == 1 + (int)SESSIONS_PER_PEER, "one port out, the sessions of a peer in");
+static_assert(EDGES_PORTS_PER_PEER == 1 + SESSIONS_PER_PEER, "one port out, the sessions of a peer in");
 
 /*  SERVING -> AGENTS_LEAVE -> PEERS_LEAVE */
 enum state { SERVING, AGENTS_LEAVE, PEERS_LEAVE };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert(DIRECTORY_MAX == (int)BROKERS_MAX, "a directory lists as many brokers as there may be");
+static_assert(DIRECTORY_MAX == PEERS_MAX + 1, "a directory lists as many brokers as there may be");
 
 void peers_add(struct peers *peers, const struct directory_broker *broker)
 {

@@ -70,7 +70,7 @@ static void a_file_of_version_1_is_read_as_ever(void **state)
 
 static void a_damaged_path_is_told_and_births_are_counted_from_the_clock(void **state)
 {
-    static const char *const damaged[] = {"path a", "path a//b\n", "path a\nmore\n", "paht a\n", "path a/#\n"};
+    static const char *const damaged[] = {"path a", "path a//b\n", "path a\nmore\n", "pat a\n", "path a/#\n"};
     char *folder = folder_new();
     struct err warning;
     (void)state;
