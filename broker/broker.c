@@ -163,6 +163,7 @@ static enum mr_rc new_hub(struct broker *b, struct err *err)
                                   .max_topics = b->conf.max_topics,
                                   .max_slots = b->conf.max_slots,
                                   .max_queued_bytes = SESSION_OUTBOUND_BYTES,
+                                  .max_credit_bytes = b->conf.max_credit_bytes,
                                   .clock = clock_system(),
                                   .rand = rand_system(),
                                   .rights = b->rights,

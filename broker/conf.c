@@ -12,6 +12,7 @@ struct listen_section {
 
 struct limits_section {
     uint32_t *sessions, *filters, *topics, *slots;
+    char *credit;
 };
 
 /* broker.yaml as it is written; NULL: not given. */
@@ -37,6 +38,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_UINT_PTR("filters", OPTIONAL, struct limits_section, filters),
     CYAML_FIELD_UINT_PTR("topics", OPTIONAL, struct limits_section, topics),
     CYAML_FIELD_UINT_PTR("slots", OPTIONAL, struct limits_section, slots),
+    CYAML_FIELD_STRING_PTR("credit", OPTIONAL, struct limits_section, credit, 1, CYAML_UNLIMITED),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t peer_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, ZSOCK_HOST_MAX)};
@@ -67,6 +69,7 @@ void broker_conf_defaults(struct broker_conf *ret)
                                 .max_filters = FILTERS_PER_BROKER,
                                 .max_topics = BROKER_TOPICS,
                                 .max_slots = SLOTS_PER_SITE,
+                                .max_credit_bytes = CREDIT_POOL_BYTES,
                                 .log_level = LOG_LEVEL_INFO,
                                 .log_format = LOG_TEXT,
                                 .pin_cpu = -1};
@@ -83,6 +86,18 @@ static enum mr_rc take_limit(const struct conf *conf, const char *where, const u
     return MR_OK;
 }
 
+static enum mr_rc take_credit(const struct conf *conf, const char *given, size_t *ret, struct err *err)
+{
+    const uint64_t least = CREDIT_MAX_BYTES, most = UINT64_C(1) << 40;
+    uint64_t bytes = *ret;
+    enum mr_rc rc = conf_size(conf, "limits.credit", given, &bytes, err);
+    if (!rc && (bytes < least || bytes > most))
+        rc = conf_fail(conf, "limits.credit", err, "must be 1 MiB to 1 TiB, not '%.64s'", given);
+    if (!rc)
+        *ret = (size_t)bytes;
+    return rc;
+}
+
 static enum mr_rc take_limits(const struct conf *conf, const struct limits_section *given, struct broker_conf *ret,
                               struct err *err)
 {
@@ -96,7 +111,7 @@ static enum mr_rc take_limits(const struct conf *conf, const struct limits_secti
         rc = take_limit(conf, "limits.topics", given->topics, MOST, &ret->max_topics, err);
     if (!rc)
         rc = take_limit(conf, "limits.slots", given->slots, MOST, &ret->max_slots, err);
-    return rc;
+    return rc ? rc : take_credit(conf, given->credit, &ret->max_credit_bytes, err);
 }
 
 /* What the system will say when it listens is left to it; that it is an address is known here. */

@@ -8,7 +8,7 @@
  *   key: broker.key                 # relative names begin at the folder of broker.yaml
  *   registry: registry.yaml
  *   directory: directory.yaml       # read only with peers (base/io/directory.h)
- *   limits: {sessions: 10000, filters: 1000000, topics: 1000000, slots: 100000}
+ *   limits: {sessions: 10000, filters: 1000000, topics: 1000000, slots: 100000, credit: 512 MiB}
  *   log: {level: info, format: text}
  *   pin_cpu: -1                     # loop and I/O thread on this CPU; -1: anywhere
  */
@@ -36,6 +36,7 @@ struct broker_conf {
     char listen_agents[ZSOCK_ADDRESS_SIZE]; /* as zserver_options.address, as the next one */
     char listen_mesh[ZSOCK_ADDRESS_SIZE];
     uint32_t max_sessions, max_filters, max_topics, max_slots; /* each at least 1 */
+    size_t max_credit_bytes;                                   /* 1 MiB to 1 TiB */
     enum log_level log_level;
     enum log_format log_format;
     int pin_cpu;

@@ -2,6 +2,7 @@
  *
  *   sessions, topics, filters, slots       counts now
  *   records/in, records/out                1/s, over the last interval
+ *   credit                                 By, what the windows of all sessions have grown by now
  *   dropped, refused                       records since the start: lost to slow readers; denied by rights
  *   peers, peers/up                        other brokers of the cluster; those whose records reach this one
  *   keys/admitted, keys/refused            CURVE handshakes since the start
@@ -18,6 +19,7 @@ enum value_id {
     VALUE_TOPICS,
     VALUE_FILTERS,
     VALUE_SLOTS,
+    VALUE_CREDIT,
     VALUE_RECORDS_IN,
     VALUE_RECORDS_OUT,
     VALUE_DROPPED,

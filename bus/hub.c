@@ -114,6 +114,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     list_init(&h->reading);
     list_init(&h->acking);
     buf_init(&h->scratch, SCRATCH_MAX);
+    credit_pool_init(&h->credit, conf->max_credit_bytes ? conf->max_credit_bytes : CREDIT_POOL_BYTES);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
     enum mr_rc rc = h->ports ? alarms_init(&h->alarms, conf->max_ports) : MR_NO_MEMORY;
     if (!rc)
@@ -330,6 +331,7 @@ void hub_get_stats(const struct hub *h, struct hub_stats *ret)
                               .slots = (uint32_t)lastval_count(h->lastval),
                               .filters = route_filter_count(h->route),
                               .isolated_since_us = h->isolated_since_us,
+                              .credit_bytes = h->credit.used_bytes,
                               .broker = hub_has_uplink(h) ? hub_uplink(h)->address : "",
                               .peers = h->kind == HUB_BROKER ? h->n_ups : 0};
     for (uint32_t i = 0; i < ret->peers; i++)

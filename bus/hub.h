@@ -63,7 +63,8 @@ struct hub_conf {
     size_t n_peers;              /* at most BROKERS_MAX - 1 */
     uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots; /* each at least 1 */
     size_t max_queued_bytes;                                                      /* outbound per port */
-    uint32_t ping_ms, dead_ms;                                                    /* 0: limits.h */
+    size_t max_credit_bytes;   /* what the windows of all ports grow by together; 0: CREDIT_POOL_BYTES */
+    uint32_t ping_ms, dead_ms; /* 0: limits.h */
     const struct clock *clock;
     const struct rand_source *rand;
     const struct rights *rights;
@@ -121,6 +122,7 @@ struct hub_stats {
     uint32_t ports, topics, slots, filters;
     int64_t isolated_since_us; /* agent: 0 = has a broker */
     const char *broker;        /* agent: whom it is with, "" = nobody */
+    uint64_t credit_bytes;     /* what the windows of all ports have grown by */
     uint32_t peers, peers_up;  /* broker: of its cluster, and those whose records reach us */
 };
 void hub_get_stats(const struct hub *h, struct hub_stats *ret);

@@ -33,6 +33,7 @@
 #include "bus/lastval.h"
 #include "bus/route.h"
 #include "bus/table.h"
+#include "proto/credit_pool.h"
 #include "proto/limits.h"
 #include "proto/session.h"
 
@@ -240,9 +241,10 @@ struct hub {
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
     uint64_t purge_cursor;
-    struct buf scratch;     /* bodies of own values and answers */
-    int64_t now_ns, now_us; /* as read when the call from outside began */
-    struct alarms alarms;   /* of the ports' sessions */
+    struct buf scratch;        /* bodies of own values and answers */
+    int64_t now_ns, now_us;    /* as read when the call from outside began */
+    struct alarms alarms;      /* of the ports' sessions */
+    struct credit_pool credit; /* of their windows */
     int64_t next_sweep_ns;
     struct saving saving;
     bool is_awake; /* there is more to do at once */

@@ -143,6 +143,7 @@ void hub_set_session_clock(struct port *p)
 static enum mr_rc open_session(struct port *p, struct err *err)
 {
     struct hub *h = p->hub;
+    bool is_mesh = p->kind == PORT_MESH_OUT || p->kind == PORT_MESH_IN;
     p->said_seq = h->seq;
     const struct session_conf conf = {
         .role = p->up ? SESSION_CLIENT : SESSION_SERVER,
@@ -154,9 +155,11 @@ static enum mr_rc open_session(struct port *p, struct err *err)
                   .next_seq = p->said_seq + 1,
                   .clock = h->clock_state},
         .max_queued_bytes = h->max_queued_bytes,
-        .max_entries = p->kind == PORT_MESH_OUT || p->kind == PORT_MESH_IN ? FILTERS_PER_BROKER : 0,
+        .max_input_bytes = is_mesh ? MESH_FRAME_MAX_BYTES : AGENT_FRAME_MAX_BYTES,
+        .max_entries = is_mesh ? FILTERS_PER_BROKER : FILTERS_PER_AGENT,
         .ping_ms = h->ping_ms,
         .dead_ms = h->dead_ms,
+        .pool = &h->credit,
         .rand = h->rand,
         .events = &hub_session_events,
         .user = p,

@@ -13,15 +13,39 @@ static const int64_t RATE_LEAST_NS = 100000;        /* of a measurement: below i
 static const uint64_t RATE_MAX = UINT64_C(1) << 37; /* 1 Tbit/s: keeps rate x time within 64 bits */
 static const int64_t RTT_MAX_NS = INT64_C(10) * 1000000000;
 
+/* What a window has without asking anybody. */
+static uint32_t start_bytes(enum lane lane)
+{
+    return lane == LANE_CONTROL ? LANES_CONTROL_WINDOW_BYTES : CREDIT_START_BYTES;
+}
+
+/* The window would be so large; the pool decides what is above its start. */
+static void resize(struct lanes *l, enum lane lane, uint32_t wants, int64_t now_ns)
+{
+    struct lane_window *w = &l->window[lane];
+    uint32_t start = start_bytes(lane);
+    uint32_t has = w->bytes > start ? w->bytes - start : 0;
+
+    if (!has && wants <= start)
+        w->bytes = wants; /* the usual case asks nobody */
+    else
+        w->bytes = credit_pool_settle(l->pool, has, wants > start ? wants - start : 0, now_ns) +
+                   (wants < start ? wants : start);
+}
+
 void lanes_init(struct lanes *l, size_t max_bytes)
 {
     *l = (struct lanes){.max_bytes = max_bytes, .below_max = BELOW_LIVE_MIN_BYTES};
     for (int lane = 0; lane < LANE_COUNT; lane++) {
-        bool is_control = lane == LANE_CONTROL;
-        l->window[lane].bytes = is_control ? LANES_CONTROL_WINDOW_BYTES : CREDIT_START_BYTES;
-        l->window[lane].max = is_control ? LANES_CONTROL_WINDOW_BYTES : CREDIT_MAX_BYTES;
+        l->window[lane].bytes = start_bytes((enum lane)lane);
+        l->window[lane].max = lane == LANE_CONTROL ? LANES_CONTROL_WINDOW_BYTES : CREDIT_MAX_BYTES;
     }
     l->window[LANE_BULK].max = CREDIT_BULK_MAX_BYTES;
+}
+
+void lanes_set_pool(struct lanes *l, struct credit_pool *pool)
+{
+    l->pool = pool;
 }
 
 /* -- the queue of one lane -- */
@@ -71,7 +95,9 @@ void lanes_fini(struct lanes *l)
             blob_unref(pop(l, q));
         mem_free(q->frames);
         *q = (struct lane_queue){.frames = NULL};
+        resize(l, (enum lane)lane, start_bytes((enum lane)lane), 0);
     }
+    l->pool = NULL;
 }
 
 void lanes_trim(struct lanes *l)
@@ -340,8 +366,9 @@ bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns
     w->consumed += cost;
     if (w->is_held || w->consumed + w->bytes < w->granted + w->bytes / 2)
         return false;
-    if (now_ns - w->granted_ns < LANES_GROW_MS * MS)
-        w->bytes = w->bytes < w->max / 2 ? w->bytes * 2 : w->max;
+    bool is_fast = now_ns - w->granted_ns < LANES_GROW_MS * MS;
+    uint32_t doubled = w->bytes < w->max / 2 ? w->bytes * 2 : w->max;
+    resize(l, lane, is_fast ? doubled : w->bytes, now_ns);
     w->granted = w->consumed + w->bytes;
     w->granted_ns = now_ns;
     return true;
@@ -352,7 +379,17 @@ void lanes_limit(struct lanes *l, enum lane lane, uint32_t max_bytes)
     struct lane_window *w = &l->window[lane];
 
     w->max = max_bytes;
-    w->bytes = w->bytes < max_bytes ? w->bytes : max_bytes;
+    if (w->bytes > max_bytes)
+        resize(l, lane, max_bytes, 0);
+}
+
+void lanes_rest(struct lanes *l, int64_t now_ns)
+{
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        struct lane_window *w = &l->window[lane];
+        if (w->bytes > start_bytes((enum lane)lane) && now_ns - w->granted_ns >= LANES_REST_MS * MS)
+            resize(l, (enum lane)lane, start_bytes((enum lane)lane), now_ns);
+    }
 }
 
 bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns)

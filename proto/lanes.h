@@ -20,18 +20,22 @@
  * the session.
  *
  * Receiving. What comes is counted against what was granted; what is consumed is granted again, in steps of half a window.
- * A window that is used up faster than LANES_GROW_MS doubles, from 32 KiB to 1 MiB; control stays at 256 KiB. Pure. */
+ * A window that is used up faster than LANES_GROW_MS doubles, from 32 KiB to 1 MiB, while the pool it shares with other
+ * sessions has room (proto/credit_pool.h); one that had no grant for LANES_REST_MS is small again; control stays at 256 KiB.
+ * Pure. */
 #ifndef PROTO_LANES_H
 #define PROTO_LANES_H
 #include "base/blob.h"
+#include "proto/credit_pool.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 
 enum {
     LANES_CONTROL_WINDOW_BYTES = 256 * 1024,
-    LANES_GROW_MS = 100, /* half a window consumed within this: the window doubles */
-    LANES_SHARE = 8,     /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
-    LANES_MARKS = 8,     /* pings in flight below live */
+    LANES_GROW_MS = 100,   /* half a window consumed within this: the window doubles */
+    LANES_REST_MS = 10000, /* no grant for so long: what the window has grown by goes back */
+    LANES_SHARE = 8,       /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
+    LANES_MARKS = 8,       /* pings in flight below live */
     LANES_MAX_FRAMES = 1 << 20,
 
     /* The most frames on their way in one direction: all windows full of the cheapest, each overdrawn by one. */
@@ -70,6 +74,7 @@ struct lane_mark {
 struct lanes {
     struct lane_queue queue[LANE_COUNT];
     struct lane_window window[LANE_COUNT];
+    struct credit_pool *pool; /* borrowed; NULL: windows grow as they like */
     size_t max_bytes, bytes;
     uint64_t sent_all, sent_below; /* bytes of frames */
     struct lane_mark marks[LANES_MARKS];
@@ -83,7 +88,7 @@ struct lanes {
 
 /* Allocates nothing. */
 void lanes_init(struct lanes *l, size_t max_bytes);
-void lanes_fini(struct lanes *l); /* drops what is queued */
+void lanes_fini(struct lanes *l); /* drops what is queued, gives the pool back what it has of it */
 
 /* -- sending -- */
 
@@ -127,6 +132,9 @@ void lanes_trim(struct lanes *l);
 /* The first grants, to be sent with WELCOME or right after it. */
 void lanes_open_windows(struct lanes *l, int64_t now_ns);
 
+/* From now on windows grow from this pool, borrowed until lanes_fini(). Before any has grown. */
+void lanes_set_pool(struct lanes *l, struct credit_pool *pool);
+
 /* A frame came. MR_INVALID: the lane had no credit left: the peer broke the rule. */
 MUST enum mr_rc lanes_received(struct lanes *l, enum lane lane, size_t cost);
 
@@ -135,6 +143,8 @@ bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns
 uint64_t lanes_grant(const struct lanes *l, enum lane lane); /* cumulative */
 /* How far the window may grow; one that is larger shrinks as it is used. */
 void lanes_limit(struct lanes *l, enum lane lane, uint32_t max_bytes);
+/* Windows that had no grant for LANES_REST_MS have only their start again. Called now and then. */
+void lanes_rest(struct lanes *l, int64_t now_ns);
 /* While held, what is consumed is counted and not granted. True, when let go: tell the peer lanes_grant(). */
 bool lanes_hold(struct lanes *l, enum lane lane, bool is_held, int64_t now_ns);
 #endif

@@ -48,7 +48,7 @@ enum {
     CREDIT_START_BYTES = 32 * 1024,     /* window of a new session */
     CREDIT_MAX_BYTES = 1024 * 1024,     /* a window grows by use up to this */
     CREDIT_BULK_MAX_BYTES = 256 * 1024, /* the one of the bulk lane: what an agent or broker holds back of a session */
-    CREDIT_POOL_BYTES = 512 * 1024 * 1024, /* all windows of one broker */
+    CREDIT_POOL_BYTES = 512 * 1024 * 1024, /* what all windows of one broker grow by together */
     CREDIT_FRAME_MIN_BYTES = 1024,         /* [wire] a shorter frame costs this much */
     CREDIT_FREE_FRAMES = 64,               /* above what is ever in flight of those without a cost: pings, credits */
     BELOW_LIVE_MIN_BYTES = 8 * 1024,       /* in flight on stream and bulk, however slow the link */

@@ -166,10 +166,12 @@ enum mr_rc session_new(struct session **ret, const struct session_conf *conf, in
     s->user = conf->user;
     s->rand = conf->rand;
     s->max_frame_bytes = frame;
+    s->max_input_bytes = conf->max_input_bytes ? conf->max_input_bytes : AGENT_FRAME_MAX_BYTES;
     s->ping_ms = conf->ping_ms ? conf->ping_ms : PING_INTERVAL_MS;
     s->dead_ms = conf->dead_ms ? conf->dead_ms : PEER_DEAD_MS;
     s->now_ns = now_ns;
     init_parts(s, queued, conf->max_entries ? conf->max_entries : FILTERS_PER_AGENT, now_ns);
+    lanes_set_pool(&s->lanes, conf->pool);
     rc = begin(s, conf);
     if (rc != MR_OK) {
         err_set(err, "HELLO cannot be written: %s", rc_text(rc));
@@ -278,6 +280,13 @@ static void tell_what_waits(struct session *s)
     tell_end(s);
 }
 
+static void refuse_length(struct session *s)
+{
+    char reason[64];
+    snprintf(reason, sizeof reason, "a frame is longer than %zu KiB", s->max_input_bytes / 1024);
+    (void)session_fail(s, MR_TOO_BIG, reason);
+}
+
 static void take_in(struct session *s, const uint8_t *frame, size_t len)
 {
     struct frame_head head;
@@ -287,8 +296,8 @@ static void take_in(struct session *s, const uint8_t *frame, size_t len)
     s->stats.frames_in++;
     s->stats.bytes_in += len;
     session_probe(s, &(struct probe_event){.kind = PROBE_HEARD});
-    if (len > AGENT_FRAME_MAX_BYTES)
-        (void)session_fail(s, MR_TOO_BIG, "a frame is longer than 128 KiB");
+    if (len > s->max_input_bytes)
+        refuse_length(s);
     else if (frame_read(frame, len, &head, &payload, &payload_len) != MR_OK)
         (void)session_fail(s, MR_INVALID, "a frame's head is not valid");
     else
@@ -322,6 +331,7 @@ void session_tick(struct session *s, int64_t now_ns)
         session_probe(s, &(struct probe_event){.kind = PROBE_TICK});
         session_free_writers(s, true);
         lanes_trim(&s->lanes);
+        lanes_rest(&s->lanes, now_ns);
         losses_trim(&s->losses);
     }
     tell_what_waits(s);

@@ -147,13 +147,16 @@ struct session_events {
     void (*on_dropped)(void *user, enum lane lane, uint64_t records);
 };
 
+struct credit_pool;
 struct session_conf {
     enum session_role role;
     struct session_hello hello; /* client only */
     size_t max_queued_bytes;    /* outbound bound, SESSION_OUTBOUND_BYTES unless smaller; live drops oldest first */
     size_t max_frame_bytes;     /* of one frame built here, BATCH_MAX_BYTES unless smaller */
+    size_t max_input_bytes;     /* of one frame that comes, 0: AGENT_FRAME_MAX_BYTES */
     uint32_t max_entries;       /* of interest, either way; 0: FILTERS_PER_AGENT */
     uint32_t ping_ms, dead_ms;  /* 0: limits.h */
+    struct credit_pool *pool;   /* of the windows of all sessions, outlives them; NULL: they grow as they like */
     const struct rand_source *rand;
     const struct session_events *events; /* outlives the session */
     void *user;

@@ -54,7 +54,7 @@ struct session {
     const struct rand_source *rand;
     struct session_hello hello;
     char *name; /* hello.name */
-    size_t max_frame_bytes;
+    size_t max_frame_bytes, max_input_bytes;
     uint32_t ping_ms, dead_ms;
     int64_t now_ns;            /* of the last call that told the time */
     int64_t utc_minus_mono_us; /* 0: not known */

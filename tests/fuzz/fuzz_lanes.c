@@ -40,14 +40,17 @@ static void take(struct lanes *l)
 
 static void check(const struct lanes *l)
 {
-    size_t sum = 0;
+    size_t sum = 0, grown = 0;
 
     for (int i = 0; i < LANE_COUNT; i++) {
         sum += l->queue[i].bytes;
         fuzz_hold(l->queue[i].count <= l->queue[i].cap);
         fuzz_hold((l->queue[i].count == 0) == (l->queue[i].bytes == 0));
         fuzz_hold(l->window[i].bytes <= l->window[i].max);
+        if (i != LANE_CONTROL && l->window[i].bytes > CREDIT_START_BYTES)
+            grown += l->window[i].bytes - CREDIT_START_BYTES;
     }
+    fuzz_hold(grown == l->pool->used_bytes && grown <= l->pool->max_bytes);
     fuzz_hold(sum == l->bytes);
     fuzz_hold(l->below_max >= BELOW_LIVE_MIN_BYTES);
 }
@@ -57,7 +60,7 @@ static void act(struct lanes *l, struct fuzz_input *in, int64_t now)
     enum lane lane = (enum lane)(fuzz_u8(in) % LANE_COUNT);
     uint64_t number = fuzz_number(in);
 
-    switch (fuzz_u8(in) % 10) {
+    switch (fuzz_u8(in) % 12) {
     case 0:
         push(l, lane, number % 4096, true);
         break;
@@ -83,6 +86,12 @@ static void act(struct lanes *l, struct fuzz_input *in, int64_t now)
     case 7:
         take(l);
         break;
+    case 8:
+        lanes_rest(l, now);
+        break;
+    case 9:
+        lanes_limit(l, lane, (uint32_t)(number % (CREDIT_MAX_BYTES + 1)));
+        break;
     default:
         push(l, lane, number % 4096, false);
     }
@@ -91,10 +100,13 @@ static void act(struct lanes *l, struct fuzz_input *in, int64_t now)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct fuzz_input in = {data, len};
+    struct credit_pool pool;
     struct lanes l;
     int64_t now = 1;
 
     lanes_init(&l, fuzz_number(&in) % 100000);
+    credit_pool_init(&pool, (size_t)(fuzz_number(&in) % (2 * CREDIT_MAX_BYTES)));
+    lanes_set_pool(&l, &pool);
     lanes_open_windows(&l, now);
     while (in.left) {
         now += (int64_t)fuzz_u8(&in) * 1000000;
@@ -102,6 +114,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check(&l);
     }
     lanes_fini(&l);
-    fuzz_hold(l.bytes == 0);
+    fuzz_hold(l.bytes == 0 && pool.used_bytes == 0 && pool.n_grown == 0);
     return 0;
 }

@@ -63,6 +63,10 @@ static void a_name_is_a_configuration(void **state)
     assert_string_equal(conf.listen_mesh, "*:7421");
     assert_int_equal(conf.peers.n, 0);
     assert_int_equal(conf.max_sessions, SESSIONS_PER_BROKER);
+    assert_int_equal(conf.max_filters, FILTERS_PER_BROKER);
+    assert_int_equal(conf.max_topics, BROKER_TOPICS);
+    assert_int_equal(conf.max_slots, SLOTS_PER_SITE);
+    assert_int_equal(conf.max_credit_bytes, CREDIT_POOL_BYTES);
     assert_int_equal(conf.log_level, LOG_LEVEL_INFO);
     assert_int_equal(conf.pin_cpu, -1);
 }
@@ -75,7 +79,8 @@ static void every_key_is_taken(void **state)
              "name: mr1\ndata: d\nkey: /k\nregistry: r.yaml\ndirectory: directory.yaml\n"
              "peers: [mr2, \"mr3.plant.example:7420\", mr4.plant.example]\n"
              "listen: {agents: \"127.0.0.1:1\", mesh: \"[::1]:2\"}\n"
-             "limits: {sessions: 1, filters: 2, topics: 3, slots: 4}\nlog: {level: warn, format: json}\npin_cpu: -1\n",
+             "limits: {sessions: 1, filters: 2, topics: 3, slots: 4, credit: 1 MiB}\nlog: {level: warn, format: "
+             "json}\npin_cpu: -1\n",
              &conf, &err) != MR_OK)
         fail_msg("%s", err.text);
     assert_string_equal(conf.data, folder_path(*state, "d"));
@@ -83,12 +88,45 @@ static void every_key_is_taken(void **state)
     assert_string_equal(conf.listen_agents, "127.0.0.1:1");
     assert_string_equal(conf.listen_mesh, "[::1]:2");
     assert_int_equal(conf.max_sessions + conf.max_filters + conf.max_topics + conf.max_slots, 10);
+    assert_int_equal(conf.max_credit_bytes, CREDIT_MAX_BYTES);
     assert_int_equal(conf.peers.n, 3);
     assert_string_equal(conf.peers.list[0].broker.name, "mr2");
     assert_string_equal(conf.peers.list[1].broker.name, "mr3");
     assert_string_equal(conf.peers.list[2].broker.name, "mr4");
     assert_string_equal(conf.peers.list[2].broker.mesh.host, "mr4.plant.example");
     assert_int_equal(conf.peers.list[2].broker.mesh.port, DIRECTORY_MESH_PORT);
+}
+
+static void limits_are_taken_at_their_bounds_and_refused_above_and_at_zero(void **state)
+{
+    static const struct {
+        const char *limits, *words; /* NULL: they are taken */
+    } cases[] = {
+        {"sessions: 10000, filters: 100000000, topics: 100000000, slots: 100000000, credit: 1 TiB", NULL},
+        {"sessions: 1, filters: 1, topics: 1, slots: 1, credit: 1 MiB", NULL},
+        {"sessions: 10001", "broker.yaml:2: limits.sessions: must be 1 to 10000, not 10001"},
+        {"filters: 100000001", "limits.filters: must be 1 to 100000000, not 100000001"},
+        {"topics: 100000001", "limits.topics: must be 1 to 100000000, not 100000001"},
+        {"slots: 100000001", "limits.slots: must be 1 to 100000000, not 100000001"},
+        {"credit: 1025 GiB", "limits.credit: must be 1 MiB to 1 TiB, not '1025 GiB'"},
+        {"sessions: 0", "limits.sessions: must be 1 to 10000, not 0"},
+        {"filters: 0", "limits.filters: must be 1 to 100000000, not 0"},
+        {"topics: 0", "limits.topics: must be 1 to 100000000, not 0"},
+        {"slots: 0", "limits.slots: must be 1 to 100000000, not 0"},
+        {"credit: 0 B", "limits.credit: must be 1 MiB to 1 TiB, not '0 B'"},
+        {"credit: 1023 KiB", "limits.credit: must be 1 MiB to 1 TiB, not '1023 KiB'"},
+        {"credit: lots", "limits.credit: 'lots' is not a size"},
+        {"apps: 5", "unknown key 'apps'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct broker_conf conf;
+        struct err err = {{0}};
+        char text[256];
+        snprintf(text, sizeof text, "name: mr1\nlimits: {%s}\n", cases[i].limits);
+        enum mr_rc rc = load(*state, text, &conf, &err);
+        if (rc != (cases[i].words ? MR_INVALID : MR_OK) || (rc && !strstr(err.text, cases[i].words)))
+            fail_msg("%s: %s '%s'", cases[i].limits, rc_text(rc), err.text);
+    }
 }
 
 static void without_peers_no_directory_is_read(void **state)
@@ -171,9 +209,14 @@ static void every_failed_allocation_is_a_result(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_name_is_a_configuration),           TEST(every_key_is_taken),
-        TEST(without_peers_no_directory_is_read),  TEST(a_cluster_has_as_many_brokers_as_the_limit_says),
-        TEST(mistakes_are_told_with_their_lines),  TEST(two_peers_at_one_mesh_address_are_a_mistake),
+        TEST(a_name_is_a_configuration),
+        TEST(every_key_is_taken),
+        TEST(limits_are_taken_at_their_bounds_and_refused_above_and_at_zero),
+        TEST(a_cluster_has_as_many_brokers_as_the_limit_says),
+        TEST(without_peers_no_directory_is_read),
+        TEST(a_cluster_has_as_many_brokers_as_the_limit_says),
+        TEST(mistakes_are_told_with_their_lines),
+        TEST(two_peers_at_one_mesh_address_are_a_mistake),
         TEST(every_failed_allocation_is_a_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
