@@ -6,11 +6,18 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bus/refusal.h"
 #include "proto/limits.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { SOCKET_QUEUE_BYTES = CREDIT_MAX_BYTES, SOCKET_QUEUE_FRAMES = 1024, FOLDER_SIZE = 128, FOLDER_MODE = 0755 };
+enum {
+    SOCKET_QUEUE_BYTES = CREDIT_MAX_BYTES,
+    SOCKET_QUEUE_FRAMES = 1024,
+    SPARE_CONNECTIONS = 16, /* beyond the apps there may be: to be refused in words */
+    FOLDER_SIZE = 128,
+    FOLDER_MODE = 0755
+};
 
 static const int64_t ns_per_ms = 1000000;
 
@@ -33,7 +40,8 @@ struct local {
     const char *identity, *path;
     struct app **by_port; /* [0] unused; as many as the hub has ports */
     struct list idle, dirty, leaving;
-    uint32_t n;
+    uint32_t n;    /* connections */
+    uint32_t apps; /* with a port */
 };
 
 static void move(struct app *app, struct list *to)
@@ -57,6 +65,7 @@ static void leave_hub(struct app *app)
     struct local *l = app->local;
     if (app->port) {
         l->by_port[app->port] = NULL;
+        l->apps--;
         hub_close(l->options.hub, app->port);
     }
     app->port = 0;
@@ -99,12 +108,26 @@ static const struct unixsock_callbacks callbacks = {
 static enum mr_rc open_port(struct local *l, struct app *app, struct err *err)
 {
     char address[32];
+    if (l->apps >= l->options.max_apps) {
+        err_set(err, "this agent has %u apps already, which is its limit", l->apps);
+        return MR_TOO_BIG;
+    }
     snprintf(address, sizeof address, "pid %d", (int)unixsock_conn_peer(app->conn)->pid);
     const struct port_peer peer = {.kind = PORT_APP, .identity = l->identity, .path = l->path, .address = address};
     enum mr_rc rc = hub_accept(l->options.hub, &peer, &app->port, err);
-    if (!rc)
-        l->by_port[app->port] = app;
-    return rc;
+    if (rc)
+        return rc;
+    l->by_port[app->port] = app;
+    l->apps++;
+    return MR_OK;
+}
+
+/* It is told why and then left, as one whose session is over. */
+static void refuse(struct app *app, enum mr_rc rc, const char *reason)
+{
+    log_event(ERROR, "AGENT-APP-REFUSED", "pid=%d reason=%s", (int)unixsock_conn_peer(app->conn)->pid, reason);
+    app->pending = refusal_frame(rc, reason);
+    begin_leaving(app);
 }
 
 static void on_accept(void *user, struct unixsock_conn *conn)
@@ -120,13 +143,11 @@ static void on_accept(void *user, struct unixsock_conn *conn)
     *app = (struct app){.local = l, .conn = conn};
     list_init(&app->in_list);
     l->n++;
-    if (open_port(l, app, &err) != MR_OK) {
-        log_event(ERROR, "AGENT-APP-REFUSED", "reason=%s", err.text);
-        free_app(app);
-        return;
-    }
     list_push_back(&l->idle, &app->in_list);
     unixsock_conn_start(conn, &callbacks, app);
+    enum mr_rc rc = open_port(l, app, &err);
+    if (rc)
+        refuse(app, rc, *err.text ? err.text : rc_text(rc));
 }
 
 /* -- out ------------------------------------------------------------------------------------------------------------- */
@@ -242,7 +263,7 @@ static enum mr_rc listen_here(struct local *l, struct err *err)
                                              .mode = l->options.socket_mode,
                                              .max_queued_bytes = SOCKET_QUEUE_BYTES,
                                              .max_queued_frames = SOCKET_QUEUE_FRAMES,
-                                             .max_connections = (int)l->options.max_apps};
+                                             .max_connections = (int)l->options.max_apps + SPARE_CONNECTIONS};
     enum mr_rc rc = make_folder(options.path, err);
     return rc ? rc : unixsock_listen(l->options.loop, &options, on_accept, l, &l->listener, err);
 }

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "broker/refusal.h"
+#include "bus/refusal.h"
 #include "proto/limits.h"
 #include <stdio.h>
 #include <string.h>

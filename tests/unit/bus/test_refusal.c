@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broker/refusal.h"
+#include "bus/refusal.h"
 #include "proto/control.h"
 #include "proto/frame.h"
 

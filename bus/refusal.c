@@ -1,5 +1,5 @@
 /* refusal.c - a BYE for who gets no session. */
-#include "broker/refusal.h"
+#include "bus/refusal.h"
 #include "base/buf.h"
 #include "proto/control.h"
 #include "proto/frame.h"

@@ -1,6 +1,6 @@
 /* refusal.h - says no in words to a connection that gets no session. */
-#ifndef BROKER_REFUSAL_H
-#define BROKER_REFUSAL_H
+#ifndef BUS_REFUSAL_H
+#define BUS_REFUSAL_H
 #include "base/blob.h"
 
 /* A BYE under session 0 (docs/protocol.md), the caller owns the reference; NULL: no memory, the peer then learns no reason. */
