@@ -13,26 +13,29 @@ RATE = 50
 APP_S, AGENT_S, BROKER_S, BACK_S = 1, 4, 8, 3
 
 
-def shown(plant, key, since_us, is_stale):
-    """When each reader was first given a value of this writer, stale or fresh, since a moment: {reader: seconds}."""
+def shown(plant, key, publisher, since_us, is_dead):
+    """When each reader knew since a moment: was told of the death or birth of the publisher, and was given a value of this writer,
+    stale or fresh: {reader: seconds}."""
     found = {}
     for sub in load.history.Histories(plant.histories).subscriptions:
-        at_us = [g.first_us for g in sub.runs if g.key == key and bool(g.flags & load.history.STALE) == is_stale and g.first_us >= since_us]
-        if at_us:
-            found[sub.reader] = (at_us[0] - since_us) / 1e6
+        given = [g.first_us for g in sub.runs if g.key == key and bool(g.flags & load.history.STALE) == is_dead and g.first_us >= since_us]
+        told = [at_us for at_us, who, is_birth in sub.lives if who == publisher and is_birth != is_dead and at_us >= since_us]
+        if given and told:
+            found[sub.reader] = (max(given[0], told[0]) - since_us) / 1e6
     return found
 
 
-def wait_shown(plant, key, since_us, is_stale, within_s):
-    """Waits until all readers were given it; how long it took the last one."""
+def wait_shown(plant, key, publisher, since_us, is_dead, within_s):
+    """Waits until all readers know; how long it took the last one."""
     until = time.monotonic() + within_s + 1
     while time.monotonic() < until:
         plant.let_pass(0.1)
-        took = shown(plant, key, since_us, is_stale)
+        took = shown(plant, key, publisher, since_us, is_dead)
         if set(took) == set(plant.readers):
             check(max(took.values()) <= within_s, f"{took}, at most {within_s} s are allowed")
             return max(took.values())
-    raise harness.Failure(f"{sorted(set(plant.readers) - set(took))} were shown nothing {'stale' if is_stale else 'fresh'} in {within_s} s")
+    missing = sorted(set(plant.readers) - set(took))
+    raise harness.Failure(f"{missing} do not know of the {'death' if is_dead else 'life'} of {publisher} within {within_s} s")
 
 
 class Bed(load.Load):
@@ -72,7 +75,7 @@ def values_of_a_killed_app_are_stale():
         for life in range(1, ROUNDS + 1):
             plant.let_pass(0.5)
             since_us = plant.kill(f"app-{life}", plant.last, plant.writers[number])
-            took.append(wait_shown(plant, (number, life), since_us, True, APP_S))
+            took.append(wait_shown(plant, (number, life), f"{plant.last}/w{number}", since_us, True, APP_S))
             plant.writer(plant.last, RATE, number=number, kept=True)
             plant.mend(f"app-{life}")
         print(f"       stale everywhere after the kill of an app: {load.spread(took)}")
@@ -86,10 +89,10 @@ def values_of_a_killed_agent_are_stale():
         for number in range(ROUNDS):
             plant.let_pass(0.5)
             since_us = plant.kill(f"agent-{number}", plant.last, agent)
-            took.append(wait_shown(plant, key, since_us, True, AGENT_S))
+            took.append(wait_shown(plant, key, plant.last, since_us, True, AGENT_S))
             since_us = load.now_us()
             agent.start()
-            back.append(wait_shown(plant, key, since_us, False, BACK_S))
+            back.append(wait_shown(plant, key, plant.last, since_us, False, BACK_S))
             plant.mend(f"agent-{number}")
         print(f"       stale everywhere after the kill of an agent: {load.spread(took)}; fresh after its start: {load.spread(back)}")
         plant.finish()
@@ -103,11 +106,11 @@ def values_of_agents_that_die_with_their_broker_are_stale():
         for number in range(ROUNDS):
             plant.let_pass(0.5)
             since_us = plant.kill(f"both-{number}", site, broker, agent)
-            took.append(wait_shown(plant, key, since_us, True, BROKER_S))
+            took.append(wait_shown(plant, key, plant.last, since_us, True, BROKER_S))
             broker.start()
             agent.start()
             since_us = load.now_us()
-            back.append(wait_shown(plant, key, since_us, False, 2 * BACK_S))
+            back.append(wait_shown(plant, key, plant.last, since_us, False, 2 * BACK_S))
             plant.mend(f"both-{number}")
         print(f"       stale everywhere after the kill of a broker and its agent: {load.spread(took)}; fresh after their start:"
               f" {load.spread(back)}")
