@@ -159,14 +159,30 @@ void edges_free(struct edges *e)
 }
 
 /* -- life ------------------------------------------------------------------------------------------------------------ */
+static enum mr_rc prove(struct edges *e, enum port_kind kind, struct err *err)
+{
+    const struct zserver_options options = server_of(e, kind);
+    enum mr_rc rc = selfcheck_run(e->options.loop, e->options.zctx, &options, err);
+    if (rc)
+        err_wrap(err, "listen.%s", options.domain);
+    return rc;
+}
+
+/* All before anybody can come in: while it is proved, whoever knocks is refused. */
+static enum mr_rc prove_all(struct edges *e, struct err *err)
+{
+    e->is_proving = true;
+    enum mr_rc rc = e->from_peers ? prove(e, PORT_MESH_IN, err) : MR_OK;
+    if (!rc)
+        rc = prove(e, PORT_AGENT, err);
+    e->is_proving = false;
+    return rc;
+}
+
 static enum mr_rc listen_to(struct edges *e, enum port_kind kind, struct listener *listener, struct err *err)
 {
     const struct zserver_options options = server_of(e, kind);
-    e->is_proving = true;
-    enum mr_rc rc = selfcheck_run(e->options.loop, e->options.zctx, &options, err);
-    e->is_proving = false;
-    if (!rc)
-        rc = listener_listen(listener, &options, err);
+    enum mr_rc rc = listener_listen(listener, &options, err);
     if (rc)
         err_wrap(err, "listen.%s", options.domain);
     return rc;
@@ -175,6 +191,8 @@ static enum mr_rc listen_to(struct edges *e, enum port_kind kind, struct listene
 enum mr_rc edges_start(struct edges *e, struct err *err)
 {
     enum mr_rc rc = zap_new(e->options.loop, e->options.zctx, look_up, e, &e->zap, err);
+    if (!rc)
+        rc = prove_all(e, err);
     if (!rc && e->from_peers)
         rc = listen_to(e, PORT_MESH_IN, e->from_peers, err);
     if (!rc)

@@ -37,6 +37,7 @@ FAIL_OPEN = BUILD / "tests/system/system_fail_open.so"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 THREE = ("127.0.0.1",) * 3  # hosts of a Plant with three brokers
+MESH_S = 4.5  # for brokers that start together to meet: less than they wait after a refusal
 WAIT_S = 20  # for what must happen: generous, sanitizers are slow
 
 
@@ -296,7 +297,8 @@ class Plant:
         for broker in brokers.values():
             broker.wait("BROKER-START")
         for name, broker in brokers.items():
-            broker.wait_each(*(f"BROKER-PEER-UP peer={other}" for other in self.sites if other != name))
+            others = [other for other in self.sites if other != name]
+            broker.wait_each(*(f"BROKER-PEER-UP peer={other}" for other in others), seconds=MESH_S)
         return brokers
 
     def agent(self, name, path, admitted=True, more="", brokers=None):
