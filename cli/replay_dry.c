@@ -49,7 +49,7 @@ static enum mr_rc read_all(struct replay_source *source, struct seen **seen, siz
     enum mr_rc rc;
     while ((rc = replay_next(source, &record, err)) == MR_OK) {
         rc = grow(seen, n, source->tags.n);
-        if (rc)
+        if (rc || !*seen)
             return rc;
         note(&(*seen)[record.tag], &record);
     }

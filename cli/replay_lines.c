@@ -28,7 +28,7 @@ static enum mr_rc rc_of_errno(int code)
 
 static enum mr_rc open_file(struct lines *l, const char *path, struct err *err)
 {
-    struct stat info;
+    struct stat info = {.st_size = 0};
     l->fd = open(path, O_RDONLY | O_CLOEXEC);
     int code = l->fd < 0 || fstat(l->fd, &info) ? errno : S_ISDIR(info.st_mode) ? EISDIR : 0;
     if (code) {

@@ -15,15 +15,22 @@ enum { TEXT_SIZE = 128, FRACTION_DIGITS = 9 };
 #define SECONDS_MAX INT64_C(253402300800) /* the year 10000 */
 
 /* -- the zone -- */
-/* "+09:00", "-0330". */
+/* Two digits; -1: there are none. */
+static int read_pair(const char *at)
+{
+    bool is_pair = at[0] >= '0' && at[0] <= '9' && at[1] >= '0' && at[1] <= '9';
+    return is_pair ? (at[0] - '0') * 10 + (at[1] - '0') : -1;
+}
+
+/* "+09:00", "-03:30". */
 static bool read_offset(const char *text, int *ret_s)
 {
-    char sign;
-    int hours, minutes, used = 0;
-    if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used] ||
-        (sign != '+' && sign != '-') || hours < 0 || hours > 14 || minutes < 0 || minutes > 59)
+    if ((text[0] != '+' && text[0] != '-') || strlen(text) != 6 || text[3] != ':')
         return false;
-    *ret_s = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
+    int hours = read_pair(text + 1), minutes = read_pair(text + 4);
+    if (hours < 0 || hours > 14 || minutes < 0 || minutes > 59)
+        return false;
+    *ret_s = (hours * 60 + minutes) * 60 * (text[0] == '-' ? -1 : 1);
     return true;
 }
 
