@@ -220,12 +220,21 @@ uint64_t peek_interest(const struct hub *hub)
     uint64_t hash = 0;
     for (uint32_t i = 1; i <= hub->max_ports; i++) {
         struct list *at, *after;
-        if (!hub->ports[i])
+        if (!hub->ports[i] || hub->ports[i]->kind != PORT_AGENT)
             continue;
         LIST_EACH(at, after, &hub->ports[i]->entries)
         hash = mix(mix(hash, i), container_of(at, struct entry, in_port)->id);
     }
     return hash;
+}
+
+static bool is_wanted(const struct hub *hub, uint32_t topic)
+{
+    struct route_ports to = route_subscribers(hub->route, topic);
+    for (size_t i = 0; i < to.n; i++)
+        if (hub->ports[to.port[i]] && hub->ports[to.port[i]]->kind == PORT_AGENT)
+            return true;
+    return false;
 }
 
 static void read_batch(struct port *p, struct batch_reader *batch, peek_record_fn *fn, void *user)
@@ -240,7 +249,7 @@ static void read_batch(struct port *p, struct batch_reader *batch, peek_record_f
                                       .topic = names_topic_text(p->hub->names, topic),
                                       .is_live = batch->head.interest == 0 && !(record.flags & MR_FROM_SNAPSHOT),
                                       .is_kept = record.flags & (MR_KEEP | MR_CLEAR) && !(record.flags & MR_BACKFILL),
-                                      .is_wanted = route_subscribers(p->hub->route, topic).n > 0};
+                                      .is_wanted = is_wanted(p->hub, topic)};
         if (r.machine != HISTORY_ANY)
             fn(user, &r);
     }

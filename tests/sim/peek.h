@@ -32,14 +32,14 @@ void peek_presence(const struct hub *hub, struct history *history, int place);
 uint64_t
 peek_values(const struct hub
                 *hub); /* equal in two hubs that hold the same last values of machines, accepted at the same instants */
-uint64_t peek_interest(const struct hub *hub); /* changes with the entries of its ports */
+uint64_t peek_interest(const struct hub *hub); /* changes with the entries of its agents */
 
 /* The records of agents in a frame that came on a broker's port, after hub_input(). */
 struct peek_record {
     int machine;
     const char *topic;
     bool is_live, is_kept; /* not live: of a snapshot */
-    bool is_wanted;        /* an entry matches */
+    bool is_wanted;        /* an entry of an agent matches */
 };
 typedef void peek_record_fn(void *user, const struct peek_record *record);
 void peek_mesh(const struct hub *hub, uint32_t port, const uint8_t *frame, size_t len, peek_record_fn *fn, void *user);

@@ -318,7 +318,7 @@ static void see_mesh_record(void *user, const struct peek_record *r)
     s->mesh.others += !r->is_kept;
     if (r->is_live && !is_at_home(w->link->to, agent, r->machine))
         history_problem(s->history, "%s: %s relays '%s' of %s", s->name, w->link->to->name, r->topic, agent);
-    if (!r->is_kept && !r->is_wanted && s->sim->now_ns - s->interest_ns > under_way_ns)
+    if (!r->is_kept && !r->is_wanted && s->sim->now_ns - s->interest_ns > under_way_ns / 2)
         history_problem(s->history, "%s: %s sends '%s' of %s, which nobody here asked for", s->name, w->link->to->name,
                         r->topic, agent);
 }

@@ -415,6 +415,8 @@ static void move_quietly(struct world *w)
         return;
     sim_trace(&w->sim, "%s moves, nothing being under way", agent->name);
     w->is_resting = true;
+    for (int b = 0; b < w->n_brokers; b++)
+        w->uplinks[machine][b].hides_closes = false; /* its goodbye arrives */
     for (size_t i = 0; i < w->history.n_subs; i++)
         if (w->history.subs[i]->is_open && w->history.subs[i]->machine == machine)
             history_item(w->history.subs[i], ITEM_FAULT, w->sim.now_ns);
