@@ -55,9 +55,9 @@ class Bed(load.Load):
     def kill(self, word, target, *victims):
         """kill -9 of them all, who are at the target; since when."""
         self.note(f"f {load.now_us()} {word} {target}")
+        since_us = load.now_us()
         for victim in victims:
             victim.signal(9)
-        since_us = load.now_us()
         for victim in victims:
             victim.end()
         return since_us
@@ -107,9 +107,9 @@ def values_of_agents_that_die_with_their_broker_are_stale():
             plant.let_pass(0.5)
             since_us = plant.kill(f"both-{number}", site, broker, agent)
             took.append(wait_shown(plant, key, plant.last, since_us, True, BROKER_S))
+            since_us = load.now_us()
             broker.start()
             agent.start()
-            since_us = load.now_us()
             back.append(wait_shown(plant, key, plant.last, since_us, False, 2 * BACK_S))
             plant.mend(f"both-{number}")
         print(f"       stale everywhere after the kill of a broker and its agent: {load.spread(took)}; fresh after their start:"
