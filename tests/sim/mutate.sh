@@ -63,7 +63,8 @@ mutate 'what came from a peer is relayed' bus/hub_record.c \
 mutate 'records go to every peer, asked for or not' bus/hub_record.c 's/for_readers = is_ours && is_kept\(record\);/for_readers = is_ours;/'
 mutate 'kept records go to no peer' bus/hub_record.c 's/for_readers && !list_is_empty/!for_readers \&\& !list_is_empty/'
 mutate 'peers do not hear of a Hello' bus/hub_loss.c 's/^        hub_tell_peers_loss\(h, &said\);/        (void)said;/'
-mutate 'a peer word of a loss is not clipped' bus/hub_loss.c 's/return loss->last > before \&\& /return /'
+mutate 'a peer word of a loss is not clipped' bus/hub_loss.c \
+    's/if \(loss->first <= before\)/if (loss->first > loss->last)/; s/return loss->last > before \&\& /return /'
 mutate 'no list of lives when a link comes up' bus/hub_interest.c 's/^    hub_list_lives\(p\);/    (void)p;/'
 mutate 'no death when a broker is lost' bus/hub_mesh.c 's/suppose_dead_if\(up, is_any,/suppose_dead_if(up, is_unlisted,/'
 mutate 'a lost peer is no loss' bus/hub_mesh.c 's/^    hub_open_span\(up, false\);/    (void)0;/'
