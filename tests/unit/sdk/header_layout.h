@@ -37,7 +37,7 @@ AT(mr_options, max_bytes, 24, 12, 12);
 AT(mr_options, rt_poll_us, 32, 16, 16);
 AT(mr_options, resize, 40, 20, 20);
 
-SIZE(mr_state, 48, 36, 40);
+SIZE(mr_state, 56, 40, 40);
 AT(mr_state, size, 0, 0, 0);
 AT(mr_state, agent_up, 8, 4, 4);
 AT(mr_state, cluster_up, 9, 5, 5);
@@ -45,6 +45,7 @@ AT(mr_state, isolated_since_us, 16, 8, 8);
 AT(mr_state, spool_bytes, 24, 16, 16);
 AT(mr_state, spool_max, 32, 24, 24);
 AT(mr_state, path, 40, 32, 32);
+AT(mr_state, degraded, 48, 36, 36);
 
 SIZE(mr_stats, 56, 52, 56);
 AT(mr_stats, size, 0, 0, 0);
