@@ -212,7 +212,7 @@ static enum mr_rc new_hub(struct agent *a, struct err *err)
                                   .path = a->identity.path,
                                   .birth = a->identity.birth.epoch,
                                   .max_ports = APPS_PER_AGENT + OWN_PORTS,
-                                  .max_filters = FILTERS_PER_AGENT,
+                                  .max_filters = APPS_PER_AGENT * FILTERS_PER_APP,
                                   .max_filters_per_port = FILTERS_PER_APP,
                                   .max_topics = TOPICS_MAX,
                                   .max_slots = SLOTS_PER_SITE,

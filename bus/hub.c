@@ -52,8 +52,11 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
                                          .max_bytes_per_owner = conf->kind == HUB_BROKER ? SLOT_BYTES_PER_PEER : 0,
                                          .tombstone_ns = tombstone_ns};
     const struct hash_key key = {seed, 7}, id_key = {seed, 8};
-    map_init(&h->upstreams, conf->max_filters, &key);
-    map64_init(&h->upstream_by_id, conf->max_filters, &id_key);
+    uint32_t max_merged = conf->max_filters; /* an agent's are counted as it asks its broker for them */
+    if (conf->kind == HUB_AGENT && max_merged > FILTERS_PER_AGENT)
+        max_merged = FILTERS_PER_AGENT;
+    map_init(&h->upstreams, max_merged, &key);
+    map64_init(&h->upstream_by_id, max_merged, &id_key);
     map64_init(&h->promise_of, MAP_MAX_ENTRIES, &id_key);
     enum mr_rc rc = names_new(&h->names, &names, seed);
     if (!rc)
@@ -80,8 +83,19 @@ static enum mr_rc be_born(struct hub *h)
     return presence_birth(h->presence, &birth, &ignored);
 }
 
+static enum mr_rc check_conf(const struct hub_conf *conf, struct err *err)
+{
+    if (conf->max_ports && conf->max_filters && conf->max_filters_per_port && conf->max_topics && conf->max_slots)
+        return MR_OK;
+    err_set(err, "%s: a hub needs room for a port, a filter, a topic and a last value", conf->name);
+    return MR_INVALID;
+}
+
 enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *err)
 {
+    enum mr_rc rc = check_conf(conf, err);
+    if (rc)
+        return rc;
     struct hub *h = mem_calloc(1, sizeof *h);
     if (!h) {
         err_set(err, "%s", rc_text(MR_NO_MEMORY));
@@ -116,7 +130,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     buf_init(&h->scratch, SCRATCH_MAX);
     credit_pool_init(&h->credit, conf->max_credit_bytes ? conf->max_credit_bytes : CREDIT_POOL_BYTES);
     h->ports = mem_calloc((size_t)conf->max_ports + 1, sizeof(struct port *));
-    enum mr_rc rc = h->ports ? alarms_init(&h->alarms, conf->max_ports) : MR_NO_MEMORY;
+    rc = h->ports ? alarms_init(&h->alarms, conf->max_ports) : MR_NO_MEMORY;
     if (!rc)
         rc = copy_texts(h, conf);
     if (!rc)

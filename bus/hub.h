@@ -71,6 +71,7 @@ struct hub_conf {
     const struct hub_events *events;
     void *user;
 };
+/* MR_INVALID: room for nothing; MR_TOO_BIG: more peers than may be; MR_NO_MEMORY. */
 MUST enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *err);
 void hub_free(struct hub *h);
 

@@ -151,6 +151,18 @@ static enum mr_rc embed(struct client *c, struct err *err)
     return state == EMBEDDED_REFUSED ? MR_DENIED : state == EMBEDDED_FAILED ? MR_INVALID : MR_ISOLATED;
 }
 
+/* There was no session in time: a call that needs one says why. */
+static void say_why_not(struct client *c, struct err *err)
+{
+    enum { LEAST_MS = 1 };
+    const struct mr_msg *msg = NULL;
+    if (c->is_closed || mr_get(c->bus, "none", LEAST_MS, &msg) == MR_ISOLATED)
+        err_set(err, "%s", mr_reason(c->bus));
+    else
+        err_set(err, "the agent answered too late");
+    mr_unref(msg);
+}
+
 static enum mr_rc open_handle(struct client *c, const char *command, struct err *err)
 {
     char app[64];
@@ -169,7 +181,7 @@ static enum mr_rc open_handle(struct client *c, const char *command, struct err 
     on_readable(c, LOOP_READ);
     if (wait_while(c, is_agent_awaited, AGENT_WAIT_MS) || c->is_interrupted)
         return MR_OK;
-    err_set(err, "%s", c->is_closed ? mr_reason(c->bus) : "an agent listens there, but does not answer");
+    say_why_not(c, err);
     return c->is_closed ? MR_CLOSED : MR_TIMEOUT;
 }
 

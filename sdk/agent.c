@@ -219,7 +219,8 @@ static void look_for_agent(struct mr_bus *b)
         come_again_later(b);
         return;
     }
-    a->generation++;
+    if (a->generation++ == 0)
+        err_set(&a->why, "an agent listens at %s, but does not answer", b->settings.socket);
     set_state(b, AGENT_GREETING);
 }
 

@@ -4,6 +4,8 @@
  *   peer knock ADDRESS SERVER FILE     connects with the key of FILE; prints admitted, or how it was refused
  *   peer oversize ADDRESS SERVER FILE  sends one message above the limit; prints what became of the connection
  *   peer nonsense ADDRESS SERVER FILE  sends a frame that is no HELLO; prints what the broker answered
+ *   peer BYTES ADDRESS SERVER FILE     the same with so many of them
+ *   peer crowd ADDRESS SERVER FILE     the same on many connections at once
  * SERVER: the pinned public key, Z85. Exit: 0 it came to an end, 1 wrong use or no end in time. */
 #include "base/err.h"
 #include "base/io/keys.h"
@@ -14,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT_MS = 10000, OVERSIZE_BYTES = 300 * 1024, MAX_BYTES = 1024 * 1024 };
+enum { LIMIT_MS = 10000, OVERSIZE_BYTES = 300 * 1024, NONSENSE_BYTES = 100, MAX_BYTES = 2 * 1024 * 1024, CROWD = 16 };
 
 struct peer {
     struct loop *loop;
-    struct zclient *client;
+    struct zclient *clients[CROWD];
+    unsigned n, n_connected, n_closed;
     const char *mode;
     bool is_done;
 };
@@ -29,22 +32,35 @@ static int complain(const char *words)
     return 1;
 }
 
+static size_t length_of(const char *mode)
+{
+    size_t len = strtoul(mode, NULL, 10);
+    return strcmp(mode, "oversize") == 0 ? OVERSIZE_BYTES : len > 0 && len <= MAX_BYTES ? len : NONSENSE_BYTES;
+}
+
+/* Once all are connected. */
 static void on_connected(void *user)
 {
     struct peer *peer = user;
-    static char bytes[OVERSIZE_BYTES];
-    size_t len = strcmp(peer->mode, "oversize") == 0 ? sizeof bytes : 100;
+    static char bytes[MAX_BYTES];
     printf("admitted\n");
     if (strcmp(peer->mode, "knock") == 0)
         peer->is_done = true;
-    else if (zclient_send(peer->client, bytes, len) != MR_OK)
-        printf("not sent\n");
+    else if (++peer->n_connected == peer->n)
+        for (unsigned i = 0; i < peer->n; i++)
+            if (zclient_send(peer->clients[i], bytes, length_of(peer->mode)) != MR_OK)
+                printf("not sent\n");
 }
 
+/* What can be read of it: a BYE has its reason in it. */
 static void on_message(void *user, const uint8_t *data, size_t len)
 {
     (void)user;
-    printf("answer kind=%d bytes=%zu\n", len > 0 ? data[0] : 0, len);
+    printf("answer kind=%d bytes=%zu ", len > 0 ? data[0] : 0, len);
+    for (size_t i = 0; i < len; i++)
+        if (data[i] >= ' ' && data[i] < 0x7f)
+            putchar(data[i]);
+    putchar('\n');
 }
 
 static void on_closed(void *user, enum zclient_end why, const char *words)
@@ -57,7 +73,7 @@ static void on_closed(void *user, enum zclient_end why, const char *words)
     };
     struct peer *peer = user;
     printf("%s: %s\n", names[why], words);
-    peer->is_done = true;
+    peer->is_done = ++peer->n_closed == peer->n;
 }
 
 static const struct zclient_callbacks callbacks = {
@@ -87,7 +103,8 @@ static enum mr_rc talk(struct peer *peer, struct zctx *ctx, char **argv, const s
                                             .max_message_bytes = MAX_BYTES,
                                             .receive_frames = 100,
                                             .send_frames = 100};
-    rc = zclient_new(peer->loop, ctx, &options, &callbacks, peer, &peer->client, err);
+    for (unsigned i = 0; i < peer->n && !rc; i++)
+        rc = zclient_new(peer->loop, ctx, &options, &callbacks, peer, &peer->clients[i], err);
     if (!rc)
         rc = loop_timer_new(peer->loop, on_late, peer, &timer);
     if (rc)
@@ -96,13 +113,14 @@ static enum mr_rc talk(struct peer *peer, struct zctx *ctx, char **argv, const s
     while (!peer->is_done)
         loop_turn(peer->loop, -1);
     loop_timer_free(timer);
-    zclient_free(peer->client);
+    for (unsigned i = 0; i < peer->n; i++)
+        zclient_free(peer->clients[i]);
     return MR_OK;
 }
 
 static int connect_as(char **argv)
 {
-    struct peer peer = {.mode = argv[1]};
+    struct peer peer = {.mode = argv[1], .n = strcmp(argv[1], "crowd") == 0 ? CROWD : 1};
     struct key_pair *keys = NULL;
     struct zctx *ctx = NULL;
     struct err err = {"out of memory"};
@@ -143,7 +161,8 @@ static int make_key(char **argv)
 int main(int argc, char **argv)
 {
     if (argc != 5)
-        return complain("usage: peer key KIND NAME FILE | peer knock|oversize|nonsense ADDRESS SERVER FILE");
+        return complain(
+            "usage: peer key KIND NAME FILE | peer knock|oversize|nonsense|BYTES|crowd ADDRESS SERVER FILE");
     if (keys_init() != MR_OK)
         return complain("no random bytes");
     return strcmp(argv[1], "key") == 0 ? make_key(argv) : connect_as(argv);

@@ -58,6 +58,7 @@ struct world {
     struct rand_seeded rand;
     struct rights *rights;
     uint32_t max_topics, max_slots, max_filters; /* of hubs opened from now on */
+    size_t max_credit_bytes;                     /* as well */
     unsigned n_brokers;
     struct station brokers[WORLD_BROKERS], agents[WORLD_AGENTS];
     struct uplink uplinks[WORLD_AGENTS], mesh[WORLD_BROKERS][WORLD_BROKERS]; /* [client][server] */

@@ -477,6 +477,29 @@ static void a_frame_beyond_the_limit_ends_the_session(void **state)
     pair_stop(&p);
 }
 
+/* The length of a frame is looked at first, so that any bytes will do. */
+static enum mr_rc feed_zeros(size_t max_input_bytes, size_t len)
+{
+    static const uint8_t zero[MESH_FRAME_MAX_BYTES + 1];
+    static const struct session_events none;
+    const struct session_conf conf = {.role = SESSION_SERVER, .max_input_bytes = max_input_bytes, .events = &none};
+    struct session *s = NULL;
+    assert_int_equal(session_new(&s, &conf, 0, NULL), MR_OK);
+    enum mr_rc rc = session_input(s, zero, len, 0);
+    session_free(s);
+    return rc;
+}
+
+static void a_frame_is_as_long_as_its_session_allows_and_no_longer(void **state)
+{
+    (void)state;
+    assert_int_equal(feed_zeros(0, 0), MR_INVALID);
+    assert_int_equal(feed_zeros(0, AGENT_FRAME_MAX_BYTES), MR_INVALID); /* for what is in it */
+    assert_int_equal(feed_zeros(0, AGENT_FRAME_MAX_BYTES + 1), MR_TOO_BIG);
+    assert_int_equal(feed_zeros(MESH_FRAME_MAX_BYTES, MESH_FRAME_MAX_BYTES), MR_INVALID);
+    assert_int_equal(feed_zeros(MESH_FRAME_MAX_BYTES, MESH_FRAME_MAX_BYTES + 1), MR_TOO_BIG);
+}
+
 /* -- limits and memory -- */
 
 static void a_configuration_below_the_least_is_refused(void **state)
@@ -727,6 +750,7 @@ int main(void)
         cmocka_unit_test(every_broken_rule_ends_the_session_with_its_reason),
         cmocka_unit_test(a_second_hello_or_welcome_ends_the_session),
         cmocka_unit_test(a_frame_beyond_the_limit_ends_the_session),
+        cmocka_unit_test(a_frame_is_as_long_as_its_session_allows_and_no_longer),
         cmocka_unit_test(a_configuration_below_the_least_is_refused),
         cmocka_unit_test(a_full_live_lane_drops_its_oldest_and_says_so),
         cmocka_unit_test(a_full_command_lane_refuses),

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Limits that live at the edges of real processes: at them all goes on, above them one is told why, and zero is a mistake."""
+import re
+import time
+
+import harness
+from apps import App, cli
+from harness import check
+from hostile import Besieged
+
+KIB = 1024
+AGENT_FRAME, AGENT_MESSAGE = 128 * KIB, 192 * KIB  # as proto/limits.h: answered in words above the one, cut off above the other
+MESH_FRAME, MESH_MESSAGE = 1024 * KIB, 1536 * KIB
+APPS, FILTERS_PER_APP, FILTERS_PER_AGENT = 128, 256, 4096
+
+
+def check_lengths(knock, frame, message):
+    """What comes back for a frame of zeros of each length: why it is none, that it is too long, nothing."""
+    words = f"a frame is longer than {frame // KIB} KiB"
+    for length, expected in ((1, "head is not valid"), (frame, "head is not valid"), (frame + 1, words), (message, words)):
+        said = knock(str(length))
+        check(said.startswith("admitted\nanswer ") and expected in said, f"{length} bytes: {said}")
+    said = knock(str(message + 1))
+    check(said.startswith("admitted\nclosed"), f"{message + 1} bytes: {said}")
+
+
+# promise: bounded-memory
+def frames_of_an_agent():
+    with Besieged() as plant:
+        plant.admit("long", "machine", "demo/long", plant.key("agent", "long", "long.key"))
+        plant.server.signal(harness.signal.SIGHUP)
+        plant.server.wait("BROKER-RELOAD")
+        check_lengths(lambda mode: plant.knock(mode, "long.key"), AGENT_FRAME, AGENT_MESSAGE)
+
+
+# promise: bounded-memory
+def frames_of_a_peer():
+    with harness.Plant("127.0.0.1", "127.0.0.1") as plant:
+        plant.broker().start().wait("BROKER-START")
+        check_lengths(lambda mode: plant.knock(mode, "mr2.key", is_mesh=True), MESH_FRAME, MESH_MESSAGE)
+
+
+def sessions_of_a_machine():
+    with Besieged() as plant:
+        plant.admit("crowd", "machine", "demo/crowd", plant.key("agent", "crowd", "crowd.key"))
+        plant.server.signal(harness.signal.SIGHUP)
+        plant.server.wait("BROKER-RELOAD")
+        until = time.monotonic() + harness.WAIT_S
+        while "'crowd' has 2 sessions already, which is the limit of a machine" not in (said := plant.knock("crowd", "crowd.key")):
+            check(time.monotonic() < until, said)
+        check("head is not valid" in said, f"the first ones are heard: {said}")
+
+
+def sessions_of_a_broker():
+    with harness.Plant() as plant:
+        broker = plant.broker(more="limits: {sessions: 2}\n")
+        agents = [plant.agent(name, f"demo/{name}") for name in ("one", "two", "three")]
+        broker.start().wait("BROKER-START")
+        for agent in agents[:2]:
+            agent.start().wait("AGENT-UPLINK-UP")
+        agents[2].start().wait("AGENT-UPLINK-FAILED .*this broker has 2 sessions already, which is its limit")
+        broker.wait("BROKER-REFUSED .*2 sessions already")
+        agents[0].stop()
+        agents[2].wait("AGENT-UPLINK-UP")
+        check(not agents[1].has_logged("AGENT-UPLINK-LOST"), "who was there first is unaffected")
+
+
+# promise: bounded-memory
+def apps_of_an_agent():
+    with Besieged() as plant:
+        apps = [App(plant, "here", f"app{i}").start() for i in range(APPS)]
+        for app in apps:
+            app.wait("^state agent=1")
+        said = cli(plant, "here", "get", "demo/x", status=1)
+        check(f"this agent has {APPS} apps already, which is its limit" in said, said)
+        plant.good.wait(f"AGENT-APP-REFUSED .*{APPS} apps already")
+        apps[0].close()
+        App(plant, "here", "later").start().wait("^state agent=1")
+        for app in apps[1:]:
+            app.close()
+
+
+# promise: bounded-memory
+def filters_of_an_app_and_of_an_agent():
+    with Besieged() as plant:
+        apps = [App(plant, "here", f"app{i}").start() for i in range(FILTERS_PER_AGENT // FILTERS_PER_APP + 2)]
+        *full, same, more = apps
+        for number, app in enumerate(full):
+            for i in range(FILTERS_PER_APP):
+                app.tell(f"sub demo/{number}/{i}/#")
+        for number, app in enumerate(full):
+            app.wait_each(*(f"^complete demo/{number}/{i}/#" for i in range(FILTERS_PER_APP)))
+        same.tell("sub demo/0/0/#")  # it costs no more: the agent asks its broker once
+        same.wait("^complete demo/0/0/#")
+        more.tell("sub demo/more")
+        more.wait("^ended demo/more .*as many filters as its broker takes")
+        full[0].tell("sub demo/more")
+        check(full[0].end() != 0 and full[0].has_logged(f"a handle may have {FILTERS_PER_APP} filters"), full[0].log[-1])
+        more.tell("sub demo/other")  # there is room again
+        more.wait("^complete demo/other")
+
+
+def zero_is_a_mistake():
+    with harness.Plant() as plant:
+        for key in ("sessions", "filters", "topics", "slots", "credit"):
+            zero = "0 B" if key == "credit" else "0"
+            plant.broker_yaml(more=f"limits: {{{key}: {zero}}}\n")
+            said = harness.run(harness.BIN / "millrace-broker", "--config", plant.folder / "broker.yaml", status=1)
+            check(re.search(rf"broker.yaml:\d+: limits.{key}: must be 1", said), said)
+
+
+if __name__ == "__main__":
+    harness.main(
+        frames_of_an_agent,
+        frames_of_a_peer,
+        sessions_of_a_machine,
+        sessions_of_a_broker,
+        apps_of_an_agent,
+        filters_of_an_app_and_of_an_agent,
+        zero_is_a_mistake,
+    )
