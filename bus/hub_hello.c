@@ -277,8 +277,8 @@ static void welcome_of_broker(struct port *p, const struct session_welcome *said
     h->offer_cursor = 0;
     tell_own_lives(h, p);
     tell_untold_gap(p);
-    if (p->up->is_span_open) /* apps that came meanwhile have not heard of it */
-        hub_open_span(p->up, true);
+    hub_open_span(p->up,
+                  true); /* apps that subscribed meanwhile miss what nobody sends us before our interest is in force */
     hub_upstreams_begin(p->up);
     hub_state_changed(h);
     h->events->on_uplink(h->user, said);

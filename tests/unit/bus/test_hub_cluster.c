@@ -200,6 +200,22 @@ static void without_a_broker_the_machine_goes_on_and_says_since_when(void **stat
     assert_int_equal(stats.isolated_since_us, 0);
 }
 
+/* promise: live-loss */
+static void who_subscribed_before_the_first_broker_hears_of_a_span_until_the_interest_is_in_force(void **state)
+{
+    static const char line[] = "loss via m1 = ?\n";
+    struct world *w = *state;
+    struct app *c = &w->apps[2];
+    world_new_agent(w, 0, 2000);
+    app_open(w, c, 0, "c");
+    app_subscribe(c, 1, "demo/#");
+    assert_false(tells(app_told(c), line));
+    world_connect(w, 0);
+    const char *opened = strstr(app_told(c), line);
+    assert_non_null(opened);
+    assert_non_null(strstr(opened + 1, line));
+}
+
 /* promise: value-stale */
 static void another_machines_values_are_stale_while_there_is_no_broker(void **state)
 {
@@ -452,6 +468,7 @@ int main(void)
         TEST(a_link_that_breaks_is_a_loss_and_stale_until_it_is_back),
         TEST(records_written_while_the_link_was_down_are_counted_exactly),
         TEST(without_a_broker_the_machine_goes_on_and_says_since_when),
+        TEST(who_subscribed_before_the_first_broker_hears_of_a_span_until_the_interest_is_in_force),
         TEST(another_machines_values_are_stale_while_there_is_no_broker),
         TEST(a_broker_that_restarts_empty_learns_all_values_again),
         TEST(a_subscriber_that_moves_sees_nothing_twice),
