@@ -211,8 +211,9 @@ static enum mr_rc new_hub(struct agent *a, struct err *err)
                                   .identity = a->conf.name,
                                   .path = a->identity.path,
                                   .birth = a->identity.birth.epoch,
-                                  .max_ports = APPS_PER_AGENT + OWN_PORTS,
-                                  .max_filters = APPS_PER_AGENT * FILTERS_PER_APP,
+                                  .max_ports = a->conf.max_apps + OWN_PORTS,
+                                  .max_filters = a->conf.max_apps * FILTERS_PER_APP,
+                                  .max_merged_filters = a->conf.max_filters,
                                   .max_filters_per_port = FILTERS_PER_APP,
                                   .max_topics = TOPICS_MAX,
                                   .max_slots = SLOTS_PER_SITE,
@@ -327,7 +328,7 @@ static enum mr_rc start_local(struct agent *a, struct err *err)
                                           .hub = a->hub,
                                           .socket_path = a->conf.socket_path,
                                           .socket_mode = a->conf.socket_mode,
-                                          .max_apps = APPS_PER_AGENT};
+                                          .max_apps = a->conf.max_apps};
     enum mr_rc rc = local_new(&a->local, &options, err);
     if (!rc)
         local_set_self(a->local, a->self, a->identity.path);

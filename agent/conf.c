@@ -23,6 +23,10 @@ struct telemetry_section {
     bool *enabled;
 };
 
+struct limits_section {
+    uint32_t *apps, *filters;
+};
+
 /* A file as it is written; NULL: not given. */
 struct file {
     char *name, *path, *data, *key, *directory, *include;
@@ -31,6 +35,7 @@ struct file {
     struct spool_section *spool;
     struct socket_section *socket;
     struct telemetry_section *telemetry;
+    struct limits_section *limits;
     struct conf_log *log;
     int *pin_cpu;
 };
@@ -47,6 +52,11 @@ static const cyaml_schema_field_t telemetry_fields[] = {
     CYAML_FIELD_BOOL_PTR("enabled", OPTIONAL, struct telemetry_section, enabled),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t limits_fields[] = {
+    CYAML_FIELD_UINT_PTR("apps", OPTIONAL, struct limits_section, apps),
+    CYAML_FIELD_UINT_PTR("filters", OPTIONAL, struct limits_section, filters),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_value_t broker_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED)};
 
 /* The same keys in agent.yaml and in what it includes, but that an included file needs none and includes nothing. */
@@ -56,6 +66,7 @@ static const cyaml_schema_value_t broker_value = {CYAML_VALUE_STRING(CYAML_FLAG_
         CYAML_FIELD_MAPPING_PTR("spool", OPTIONAL, struct file, spool, spool_fields),                                  \
         CYAML_FIELD_MAPPING_PTR("socket", OPTIONAL, struct file, socket, socket_fields),                               \
         CYAML_FIELD_MAPPING_PTR("telemetry", OPTIONAL, struct file, telemetry, telemetry_fields),                      \
+        CYAML_FIELD_MAPPING_PTR("limits", OPTIONAL, struct file, limits, limits_fields),                               \
         CYAML_FIELD_MAPPING_PTR("log", OPTIONAL, struct file, log, conf_log_fields),                                   \
         CYAML_FIELD_INT_PTR("pin_cpu", OPTIONAL, struct file, pin_cpu)
 
@@ -96,6 +107,8 @@ void agent_conf_defaults(struct agent_conf *ret)
                                .socket_mode = 0660,
                                .has_telemetry = true,
                                .telemetry_ms = 10000,
+                               .max_apps = APPS_PER_AGENT,
+                               .max_filters = FILTERS_PER_AGENT,
                                .spool_max_bytes = UINT64_C(4) << 30,
                                .spool_age_ns = INT64_C(7) * 24 * 3600 * 1000000000,
                                .log_level = LOG_LEVEL_INFO,
@@ -154,6 +167,15 @@ static enum mr_rc take_telemetry(const struct conf *conf, const struct telemetry
     return MR_OK;
 }
 
+static enum mr_rc take_limits(const struct conf *conf, const struct limits_section *given, struct agent_conf *ret,
+                              struct err *err)
+{
+    if (!given)
+        return MR_OK;
+    enum mr_rc rc = conf_limit(conf, "limits.apps", given->apps, AGENT_APPS_MOST, &ret->max_apps, err);
+    return rc ? rc : conf_limit(conf, "limits.filters", given->filters, FILTERS_PER_AGENT, &ret->max_filters, err);
+}
+
 static enum mr_rc take_path(const struct conf *conf, const char *path, struct agent_conf *ret, struct err *err)
 {
     if (!path)
@@ -206,6 +228,8 @@ static enum mr_rc take(struct conf *conf, const struct file *file, struct readin
         rc = take_spool(conf, file->spool, &r->conf, err);
     if (!rc)
         rc = take_telemetry(conf, file->telemetry, &r->conf, err);
+    if (!rc)
+        rc = take_limits(conf, file->limits, &r->conf, err);
     if (!rc)
         rc = take_process(conf, file, &r->conf, err);
     if (!rc && file->brokers) {

@@ -10,6 +10,7 @@
  *   directory: directory.yaml
  *   socket: {path: /run/millrace/agent.sock, mode: "0660"}
  *   telemetry: {interval: 10 s, enabled: true}
+ *   limits: {apps: 128, filters: 4096}
  *   spool: {max: 4 GiB, age: 7 d}   # checked; takes effect with streams
  *   log: {level: info, format: text}
  *   pin_cpu: -1                     # loop and I/O thread on this CPU; -1: anywhere
@@ -28,6 +29,7 @@ enum {
     AGENT_NAME_SIZE = 64,    /* [a-z0-9][a-z0-9._-]{0,62} and NUL */
     AGENT_FILE_SIZE = 1024,  /* a file's name and NUL */
     AGENT_SOCKET_SIZE = 108, /* a unix socket's path and NUL */
+    AGENT_APPS_MOST = 1024,  /* of limits.apps */
     AGENT_BROKER_PORT = DIRECTORY_AGENTS_PORT
 };
 
@@ -41,7 +43,8 @@ struct agent_conf {
     char socket_path[AGENT_SOCKET_SIZE];
     mode_t socket_mode;
     bool has_telemetry;
-    uint32_t telemetry_ms; /* 1,000 to 3,600,000 */
+    uint32_t telemetry_ms;          /* 1,000 to 3,600,000 */
+    uint32_t max_apps, max_filters; /* each at least 1; filters as it asks its broker for them, merged */
     uint64_t spool_max_bytes;
     int64_t spool_age_ns;
     enum log_level log_level;

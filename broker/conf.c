@@ -75,17 +75,6 @@ void broker_conf_defaults(struct broker_conf *ret)
                                 .pin_cpu = -1};
 }
 
-static enum mr_rc take_limit(const struct conf *conf, const char *where, const uint32_t *given, uint32_t most,
-                             uint32_t *ret, struct err *err)
-{
-    if (!given)
-        return MR_OK;
-    if (*given < 1 || *given > most)
-        return conf_fail(conf, where, err, "must be 1 to %u, not %u", most, *given);
-    *ret = *given;
-    return MR_OK;
-}
-
 static enum mr_rc take_credit(const struct conf *conf, const char *given, size_t *ret, struct err *err)
 {
     const uint64_t least = CREDIT_MAX_BYTES, most = UINT64_C(1) << 40;
@@ -104,13 +93,13 @@ static enum mr_rc take_limits(const struct conf *conf, const struct limits_secti
     enum { MOST = 100000000 };
     if (!given)
         return MR_OK;
-    enum mr_rc rc = take_limit(conf, "limits.sessions", given->sessions, SESSIONS_PER_BROKER, &ret->max_sessions, err);
+    enum mr_rc rc = conf_limit(conf, "limits.sessions", given->sessions, SESSIONS_PER_BROKER, &ret->max_sessions, err);
     if (!rc)
-        rc = take_limit(conf, "limits.filters", given->filters, MOST, &ret->max_filters, err);
+        rc = conf_limit(conf, "limits.filters", given->filters, MOST, &ret->max_filters, err);
     if (!rc)
-        rc = take_limit(conf, "limits.topics", given->topics, MOST, &ret->max_topics, err);
+        rc = conf_limit(conf, "limits.topics", given->topics, MOST, &ret->max_topics, err);
     if (!rc)
-        rc = take_limit(conf, "limits.slots", given->slots, MOST, &ret->max_slots, err);
+        rc = conf_limit(conf, "limits.slots", given->slots, MOST, &ret->max_slots, err);
     return rc ? rc : take_credit(conf, given->credit, &ret->max_credit_bytes, err);
 }
 

@@ -52,9 +52,7 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
                                          .max_bytes_per_owner = conf->kind == HUB_BROKER ? SLOT_BYTES_PER_PEER : 0,
                                          .tombstone_ns = tombstone_ns};
     const struct hash_key key = {seed, 7}, id_key = {seed, 8};
-    uint32_t max_merged = conf->max_filters; /* an agent's are counted as it asks its broker for them */
-    if (conf->kind == HUB_AGENT && max_merged > FILTERS_PER_AGENT)
-        max_merged = FILTERS_PER_AGENT;
+    uint32_t max_merged = conf->max_merged_filters ? conf->max_merged_filters : conf->max_filters;
     map_init(&h->upstreams, max_merged, &key);
     map64_init(&h->upstream_by_id, max_merged, &id_key);
     map64_init(&h->promise_of, MAP_MAX_ENTRIES, &id_key);

@@ -62,9 +62,10 @@ struct hub_conf {
     const char *const *peers;    /* broker: names of the other brokers of its cluster; copied */
     size_t n_peers;              /* at most BROKERS_MAX - 1 */
     uint32_t max_ports, max_filters, max_filters_per_port, max_topics, max_slots; /* each at least 1 */
-    size_t max_queued_bytes;                                                      /* outbound per port */
-    size_t max_credit_bytes;   /* what the windows of all ports grow by together; 0: CREDIT_POOL_BYTES */
-    uint32_t ping_ms, dead_ms; /* 0: limits.h */
+    uint32_t max_merged_filters; /* agent: as it asks its broker for them; 0: max_filters */
+    size_t max_queued_bytes;     /* outbound per port */
+    size_t max_credit_bytes;     /* what the windows of all ports grow by together; 0: CREDIT_POOL_BYTES */
+    uint32_t ping_ms, dead_ms;   /* 0: limits.h */
     const struct clock *clock;
     const struct rand_source *rand;
     const struct rights *rights;

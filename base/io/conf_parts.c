@@ -69,6 +69,17 @@ enum mr_rc conf_copy_file(const struct conf *conf, const char *where, const char
     return conf_copy_text(conf, where, beside, ret, size, err);
 }
 
+enum mr_rc conf_limit(const struct conf *conf, const char *where, const uint32_t *given, uint32_t most, uint32_t *ret,
+                      struct err *err)
+{
+    if (!given)
+        return MR_OK;
+    if (*given < 1 || *given > most)
+        return conf_fail(conf, where, err, "must be 1 to %u, not %u", most, *given);
+    *ret = *given;
+    return MR_OK;
+}
+
 enum mr_rc conf_check_cpu(const struct conf *conf, const char *where, int cpu, struct err *err)
 {
     cpu_set_t mine;

@@ -30,6 +30,10 @@ struct conf_log {
 };
 extern const cyaml_schema_field_t conf_log_fields[];
 
+/* A limit of 1 to `most`; given NULL: *ret stays as it is. MR_INVALID with *err as conf_fail() makes it. */
+MUST enum mr_rc conf_limit(const struct conf *conf, const char *where, const uint32_t *given, uint32_t most,
+                           uint32_t *ret, struct err *err);
+
 /* -1 or the number of a CPU this process may use. MR_INVALID with *err as conf_fail() makes it. */
 MUST enum mr_rc conf_check_cpu(const struct conf *conf, const char *where, int cpu, struct err *err);
 #endif

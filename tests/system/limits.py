@@ -100,6 +100,18 @@ def filters_of_an_app_and_of_an_agent():
         more.wait("^complete demo/other")
 
 
+def apps_of_an_agent_that_says_how_many():
+    with harness.Plant() as plant:
+        agent = plant.agent("here", "demo/here", more="limits: {apps: 1, filters: 2}\n")
+        plant.broker().start().wait("BROKER-START")
+        agent.start().wait("AGENT-UPLINK-UP")
+        app = App(plant, "here", "only").start()
+        for i in range(3):
+            app.tell(f"sub demo/{i}")
+        app.wait_each("^complete demo/0", "^complete demo/1", "^ended demo/2 ")
+        check("this agent has 1 apps already" in cli(plant, "here", "get", "demo/x", status=1), "it is told")
+
+
 def zero_is_a_mistake():
     with harness.Plant() as plant:
         for key in ("sessions", "filters", "topics", "slots", "credit"):
@@ -107,6 +119,11 @@ def zero_is_a_mistake():
             plant.broker_yaml(more=f"limits: {{{key}: {zero}}}\n")
             said = harness.run(harness.BIN / "millrace-broker", "--config", plant.folder / "broker.yaml", status=1)
             check(re.search(rf"broker.yaml:\d+: limits.{key}: must be 1", said), said)
+        plant.agent("here", "demo/here")
+        for key in ("apps", "filters"):
+            plant.agent_yaml("here", more=f"limits: {{{key}: 0}}\n")
+            said = harness.run(harness.BIN / "millrace-agent", "--config", plant.folder / "here.yaml", status=1)
+            check(re.search(rf"here.yaml:\d+: limits.{key}: must be 1", said), said)
 
 
 if __name__ == "__main__":
@@ -117,5 +134,6 @@ if __name__ == "__main__":
         sessions_of_a_broker,
         apps_of_an_agent,
         filters_of_an_app_and_of_an_agent,
+        apps_of_an_agent_that_says_how_many,
         zero_is_a_mistake,
     )

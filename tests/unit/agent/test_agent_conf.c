@@ -57,6 +57,8 @@ static void two_lines_are_a_configuration(void **state)
     assert_int_equal(conf.telemetry_ms, 10000);
     assert_true(conf.spool_max_bytes == UINT64_C(4) << 30);
     assert_int_equal(conf.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(conf.max_apps, APPS_PER_AGENT);
+    assert_int_equal(conf.max_filters, FILTERS_PER_AGENT);
     assert_int_equal(conf.log_format, LOG_TEXT);
     assert_int_equal(conf.pin_cpu, -1);
 }
@@ -68,7 +70,8 @@ static void every_key_is_taken(void **state)
     if (load(*state,
              "name: a\nbrokers: [\"10.0.0.2:7430\", mr1.plant.example]\npath: demo/here\ndata: data\nkey: /k\n"
              "socket: {path: s.sock, mode: \"600\"}\nspool: {max: 1 MiB, age: 1 h}\n"
-             "telemetry: {interval: 1 s, enabled: false}\nlog: {level: warn, format: json}\npin_cpu: -1\n",
+             "telemetry: {interval: 1 s, enabled: false}\nlimits: {apps: 1024, filters: 1}\n"
+             "log: {level: warn, format: json}\npin_cpu: -1\n",
              &conf, &err) != MR_OK)
         fail_msg("%s", err.text);
     assert_int_equal(conf.n_brokers, 2);
@@ -81,6 +84,8 @@ static void every_key_is_taken(void **state)
     assert_int_equal(conf.socket_mode, 0600);
     assert_false(conf.has_telemetry);
     assert_int_equal(conf.telemetry_ms, 1000);
+    assert_int_equal(conf.max_apps, 1024);
+    assert_int_equal(conf.max_filters, 1);
     assert_true(conf.spool_max_bytes == 1 << 20 && conf.spool_age_ns == INT64_C(3600) * 1000000000);
     assert_int_equal(conf.log_level, LOG_LEVEL_WARN);
     assert_int_equal(conf.log_format, LOG_JSON);
@@ -102,6 +107,29 @@ static void the_last_included_file_wins(void **state)
     assert_non_null(strstr(err.text, "agent.d/30.yaml:1: brokers[0]: no key is known for 'mr3'"));
     folder_write(folder_path(*state, "agent.d/30.yaml"), "include: x\n");
     assert_int_equal(load(*state, "name: a\nbrokers: [mr1]\ninclude: agent.d/*.yaml\n", &conf, &err), MR_INVALID);
+}
+
+static void limits_are_taken_at_their_bounds_and_refused_above_and_at_zero(void **state)
+{
+    static const struct {
+        const char *limits, *words; /* NULL: they are taken */
+    } cases[] = {
+        {"apps: 1, filters: 4096", NULL},
+        {"apps: 0", "agent.yaml:3: limits.apps: must be 1 to 1024, not 0"},
+        {"apps: 1025", "limits.apps: must be 1 to 1024, not 1025"},
+        {"filters: 0", "limits.filters: must be 1 to 4096, not 0"},
+        {"filters: 4097", "limits.filters: must be 1 to 4096, not 4097"},
+        {"sessions: 5", "unknown key 'sessions'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[128];
+        struct agent_conf conf;
+        struct err err = {{0}};
+        snprintf(text, sizeof text, "name: a\nbrokers: [mr1]\nlimits: {%s}\n", cases[i].limits);
+        enum mr_rc rc = load(*state, text, &conf, &err);
+        if (rc != (cases[i].words ? MR_INVALID : MR_OK) || (rc && !strstr(err.text, cases[i].words)))
+            fail_msg("%s: %s '%s'", cases[i].limits, rc_text(rc), err.text);
+    }
 }
 
 static void limits_of_the_interval_hold(void **state)
@@ -142,6 +170,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_lines_are_a_configuration, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(every_key_is_taken, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_last_included_file_wins, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(limits_are_taken_at_their_bounds_and_refused_above_and_at_zero, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(limits_of_the_interval_hold, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(every_failed_allocation_is_a_result, make_folder, remove_folder),
     };
