@@ -220,6 +220,8 @@ void hub_on_death(void *user, const struct session_death *death)
         ours.birth = p->birth;
         ours.link = p->link;
     }
+    if (p->kind == PORT_MESH_OUT) /* of a later birth than the one it lives here in */
+        hub_be_corrected(p, ours.publisher, ours.birth);
     die(h, p, &ours);
 }
 

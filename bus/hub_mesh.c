@@ -62,14 +62,14 @@ uint8_t hub_home(const struct hub *h, uint32_t publisher)
     return publisher < h->owners_cap ? h->owners[publisher].home : HOME_UNKNOWN;
 }
 
-bool hub_is_heard_from_home(const struct port *from, uint32_t owner)
+bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t birth)
 {
     const struct hub *h = from->hub;
     uint8_t home = hub_home(h, owner);
     const struct life *life = presence_get(h->presence, owner);
-    if (home == HOME_UNKNOWN || home == HOME_PEER + from->up->index)
-        return false;
-    return home == HOME_HERE ? life && life->alive : hub_is_up(&h->ups[home - HOME_PEER]);
+    if (home == HOME_UNKNOWN || home == HOME_PEER + from->up->index || !life || life->birth != birth)
+        return false; /* what was written in an earlier birth may have been left elsewhere */
+    return home == HOME_HERE ? life->alive : hub_is_up(&h->ups[home - HOME_PEER]);
 }
 
 const char *hub_home_of(const struct hub *h, uint32_t publisher)

@@ -441,8 +441,8 @@ void hub_list_lives(struct port *p);                             /* to a peer: a
 void hub_list_complete(struct up *up); /* who is at home there and was not in its list is dead */
 void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from); /* it has its place: see hub_owner */
 uint8_t hub_home(const struct hub *h, uint32_t publisher);
-/* Is it at home here, or at a peer we reach, other than this one? */
-bool hub_is_heard_from_home(const struct port *from, uint32_t owner);
+/* Does what it writes in that birth come from where it is at home: here, or at a peer we reach, other than this one? */
+bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t birth);
 /* A word of a peer that knows a later birth than ours of somebody at home here: that one must be born again above it. */
 void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth);
 void hub_mesh_tick(struct hub *h);

@@ -358,7 +358,7 @@ static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_
 
 static bool merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
 {
-    if (hub_is_heard_from_home(p, owner))
+    if (hub_is_heard_from_home(p, owner, head->birth))
         return merge_hearsay(p, head, owner, record);
     enum lastval_result kept = keep(p->hub, p, head, owner, record);
     return kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER;

@@ -71,10 +71,16 @@ static bool is_removed(const struct walker *w, const struct accepted *a)
     return false;
 }
 
-static bool is_due(const struct walker *w, const struct accepted *a)
+/* What a machine took after it met a broker for the last time died with it: nobody can have heard of it. */
+static bool is_known_to_anybody(const struct walker *w, int machine, const struct accepted *a)
 {
-    return w->matches[a->topic] && !a->is_anew && (w->sub->with_backfill || !(a->flags & MR_BACKFILL)) &&
-           !is_removed(w, a);
+    return machine == w->sub->machine || a->birth <= w->c->h->machines[machine].met_birth;
+}
+
+static bool is_due(const struct walker *w, int machine, const struct accepted *a)
+{
+    return is_known_to_anybody(w, machine, a) && w->matches[a->topic] && !a->is_anew &&
+           (w->sub->with_backfill || !(a->flags & MR_BACKFILL)) && !is_removed(w, a);
 }
 
 /* Records the subscription should have had, of positions from..to-1, and the first and last of them. */
@@ -84,7 +90,7 @@ static uint64_t count_missing(const struct walker *w, int machine, size_t from, 
     uint64_t n = 0;
     for (size_t i = to; i-- > from;) {
         const struct accepted *a = &w->c->h->machines[machine].accepted[i];
-        if (!is_due(w, a))
+        if (!is_due(w, machine, a))
             continue;
         *ret_first = a;
         if (n++ == 0)

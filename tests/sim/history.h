@@ -111,6 +111,7 @@ struct history {
     struct machine_history {
         struct accepted *accepted;
         size_t n, cap;
+        uint64_t met_birth; /* the latest in which a broker welcomed it */
     } machines[8];
     int n_machines, n_brokers;
     bool is_broker_up[HISTORY_BROKERS]; /* at the end */

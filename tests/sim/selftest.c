@@ -456,6 +456,8 @@ static void missing_before_any_span(struct history *h)
 static struct item *removal_by_another(struct history *h)
 {
     h->n_machines = 2;
+    for (int i = 0; i < h->n_machines; i++)
+        h->machines[i].met_birth = UINT64_MAX;
     *history_accept(h, 1) = (struct accepted){.birth = BIRTH, .seq = 1, .flags = MR_CLEAR, .program = PROGRAM + 1};
     h->slots[0].is_cleared = h->slots[1].is_cleared = true;
     h->slots[0].hash = h->slots[1].hash = 0;

@@ -67,6 +67,8 @@ static void on_over(void *user, uint32_t port, enum mr_rc rc, const char *reason
 static void on_uplink(void *user, const struct session_welcome *welcome)
 {
     struct station *s = user;
+    if (!welcome->birth_floor && s->history->machines[s->index].met_birth < s->birth)
+        s->history->machines[s->index].met_birth = s->birth;
     sim_trace(s->sim, "%s: with %s", s->name, welcome->server);
 }
 
