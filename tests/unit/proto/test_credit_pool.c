@@ -179,6 +179,25 @@ static void without_a_pool_byte_every_session_keeps_its_start(void **state)
     free_sessions(all, &pool);
 }
 
+/* The way of a record does not lead past the pool: it is asked when credit is granted, however many frames that took. */
+static void frames_that_bring_no_grant_do_not_touch_the_pool(void **state)
+{
+    (void)state;
+    struct credit_pool pool;
+    struct lanes *all = new_sessions(&pool, CREDIT_POOL_BYTES);
+    struct lanes *l = &all[0];
+    unsigned asked = 0, granted = 0;
+    for (uint32_t bytes = 0; bytes < 4 * CREDIT_MAX_BYTES; bytes += CREDIT_FRAME_MIN_BYTES) {
+        size_t before = pool.used_bytes;
+        assert_int_equal(lanes_received(l, LANE_LIVE, CREDIT_FRAME_MIN_BYTES), MR_OK);
+        granted += lanes_consumed(l, LANE_LIVE, CREDIT_FRAME_MIN_BYTES, MS);
+        asked += pool.used_bytes != before;
+    }
+    assert_in_range(granted, 1, 15); /* 4 MiB in 4096 frames, and a window that doubles each time */
+    assert_in_range(asked, 1, granted);
+    free_sessions(all, &pool);
+}
+
 static void a_session_that_ends_or_rests_gives_back_what_it_had(void **state)
 {
     (void)state;
@@ -245,6 +264,7 @@ int main(void)
         cmocka_unit_test(windows_of_all_sessions_grow_within_the_pool),
         cmocka_unit_test(who_comes_late_gets_as_much_as_who_was_first),
         cmocka_unit_test(without_a_pool_byte_every_session_keeps_its_start),
+        cmocka_unit_test(frames_that_bring_no_grant_do_not_touch_the_pool),
         cmocka_unit_test(a_session_that_ends_or_rests_gives_back_what_it_had),
         cmocka_unit_test(whatever_windows_do_no_grant_is_taken_back_and_the_sum_holds),
     };
