@@ -207,7 +207,9 @@ void sub_close(struct mr_sub *s); /* freed at the end of the turn */
 void subs_free(struct mr_bus *b);
 void subs_reap(struct mr_bus *b);
 void sub_deliver(struct mr_sub *s, const struct message *view, uint64_t key);
-void sub_tell_loss(struct mr_sub *s, const struct peer *publisher, uint64_t count, enum mr_cause cause);
+/* publisher NULL: anybody's messages that came by way of the station `via`, "" = all of the agent. */
+void sub_tell_loss(struct mr_sub *s, const struct peer *publisher, const char *via, uint64_t count,
+                   enum mr_cause cause);
 void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count); /* told before the next message */
 void sub_tell_end(struct mr_sub *s);                                             /* of its snapshot */
 void sub_finish(struct mr_sub *s, enum mr_cause cause, const char *text);        /* MR_ENDED follows what is queued */

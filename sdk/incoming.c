@@ -87,7 +87,7 @@ static void tell_lost(struct mr_bus *b, const struct incoming *in, enum mr_cause
     struct heard *h = receive_topic(b, in->record.topic);
     for (uint32_t i = 0; h && i < h->n_subs; i++)
         if (receive_is_meant(h->subs[i], &in->head, &in->record))
-            sub_tell_loss(h->subs[i], in->publisher, 1, cause);
+            sub_tell_loss(h->subs[i], in->publisher, "", 1, cause);
 }
 
 void incoming_on_transfer(void *user, const struct transfer *said)

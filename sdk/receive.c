@@ -108,7 +108,7 @@ void receive_on_loss(void *user, enum lane lane, const struct session_loss *loss
     {
         struct mr_sub *s = container_of(at, struct mr_sub, in_bus);
         if (s->was_in_force && sub_is_live(s))
-            sub_tell_loss(s, peer, loss->count, loss->cause);
+            sub_tell_loss(s, peer, peer ? "" : loss->via, loss->count, loss->cause);
     }
 }
 

@@ -1,10 +1,11 @@
 /* sub.c - subscriptions and services: their rings, and how messages reach the program. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "sdk/bus_private.h"
 
-enum { RING_FRAMES_MAX = 1 << 20 };
+enum { RING_FRAMES_MAX = 1 << 20, VIA_TEXT_SIZE = 256 };
 
 /* Keys of what no later message replaces. */
 static const uint64_t lone_key = UINT64_C(1) << 63;
@@ -188,12 +189,17 @@ static struct message loss_view(struct mr_sub *s, struct blob *publisher, uint64
                             .publisher = publisher};
 }
 
-void sub_tell_loss(struct mr_sub *s, const struct peer *publisher, uint64_t count, enum mr_cause cause)
+void sub_tell_loss(struct mr_sub *s, const struct peer *publisher, const char *via, uint64_t count, enum mr_cause cause)
 {
+    char text[VIA_TEXT_SIZE];
     if (s->kind != INTEREST_SUBSCRIBE || s->snapshot_only)
         return;
     s->bus->stats.lost += count;
-    const struct message view = loss_view(s, publisher ? publisher->text : NULL, count, cause);
+    struct message view = loss_view(s, publisher ? publisher->text : NULL, count, cause);
+    if (*via) {
+        snprintf(text, sizeof text, "%s: all that comes by way of '%s'", view.msg.text, via);
+        view.msg.text = text;
+    }
     sub_deliver(s, &view, 0);
 }
 

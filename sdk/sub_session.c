@@ -82,7 +82,7 @@ void subs_end(struct mr_bus *b)
             continue;
         s->state = SUB_ASKED;
         if (!s->is_gap_open)
-            sub_tell_loss(s, NULL, 0, MR_LINK);
+            sub_tell_loss(s, NULL, "", 0, MR_LINK);
         s->is_gap_open = true;
     }
 }
@@ -96,7 +96,7 @@ static void come_into_force(struct mr_sub *s)
 static void close_gap(struct mr_sub *s)
 {
     if (s->is_gap_open)
-        sub_tell_loss(s, NULL, 0, MR_LINK);
+        sub_tell_loss(s, NULL, "", 0, MR_LINK);
     s->is_gap_open = false;
 }
 

@@ -52,7 +52,7 @@ static bool is_agent_up(const struct sdk_client *c)
 /* The handle's own losses open and close a span around the agent's absence. */
 static enum item_kind kind_of_loss(struct sdk_sub *s, const struct mr_msg *msg)
 {
-    if (msg->publisher || msg->cause != MR_LINK)
+    if (msg->publisher || msg->cause != MR_LINK || strstr(msg->text, "by way of"))
         return ITEM_LOSS;
     if (!is_agent_up(s->client)) {
         s->is_gap_open = true;

@@ -88,7 +88,8 @@ enum mr_level {
 /** What a message is. Treat a kind you do not know as one to skip. */
 enum mr_kind {
     MR_DATA = 0,         /**< A value, a request or a reply. */
-    MR_LOSS = 1,         /**< Here .count messages are missing (0 = number not known), .cause and .text say why. */
+    MR_LOSS = 1,         /**< Here .count messages are missing (0 = number not known), .cause and .text say why; where
+                                  .publisher is NULL, .text also by way of which broker, if it was one. */
     MR_SNAPSHOT_END = 2, /**< All last values have been given, what follows is live. Comes again after a reconnect. */
     MR_BIRTH = 3,        /**< .publisher lives, under .birth. */
     MR_DEATH = 4,        /**< .publisher's session has ended; .status is what its tags deserve, .text why. */

@@ -332,6 +332,28 @@ static void losses_on_the_way_stand_in_their_place(void **unused)
     world_free(w);
 }
 
+static void keep_text(void *user, const struct mr_msg *msg)
+{
+    if (msg->kind == MR_LOSS)
+        snprintf(user, 128, "%s", msg->text);
+}
+
+static void a_loss_of_everybody_says_by_way_of_whom(void **unused)
+{
+    struct world *w = world_new(NULL);
+    char text[128] = "";
+    struct mr_sub *sub;
+    (void)unused;
+    assert_int_equal(mr_subscribe(w->bus, "a/#", NULL, keep_text, text, &sub), MR_OK);
+    up(w);
+    live(w, "a/x", 6, 1, 0);
+    const struct session_loss loss = {.via = "mr2", .cause = MR_LINK};
+    assert_int_equal(session_loss(w->agent.session, LANE_LIVE, &loss), MR_OK);
+    world_settle(w);
+    assert_string_equal(text, "a connection broke: all that comes by way of 'mr2'");
+    world_free(w);
+}
+
 /* Fills a ring of 64 KiB; returns how many messages were sent. */
 static unsigned overfill(struct world *w, unsigned topics)
 {
@@ -702,6 +724,7 @@ int main(void)
         cmocka_unit_test(a_loss_after_the_snapshot_is_told_though_no_acknowledgement_came),
         cmocka_unit_test(a_snapshot_answers_only_the_entry_that_asked),
         cmocka_unit_test(removals_of_what_was_never_seen_are_silent),
+        cmocka_unit_test(a_loss_of_everybody_says_by_way_of_whom),
         cmocka_unit_test(a_removal_by_somebody_else_ends_the_very_version_seen),
         cmocka_unit_test(options_choose_what_comes),
         cmocka_unit_test(losses_on_the_way_stand_in_their_place),
