@@ -6,6 +6,7 @@
  *   hub_port.c      telling a peer names and lives before they are used, and putting records on its lanes
  *   hub_names.c     what a peer adds to the tables of names and tags, and its share of them
  *   hub_record.c    the way of a record: ids, rights, number, last value, route
+ *   hub_merge.c     last values: kept, cleared by others, offered again, heard from peers
  *   hub_interest.c  entries of interest
  *   hub_upstream.c  merged entries towards the brokers whose client we are: an agent's one, a broker's peers
  *   hub_walk.c      snapshots and other walks over the last values
@@ -347,6 +348,20 @@ void hub_flag_future(const struct hub *h, struct record *record);
 bool hub_is_above(const struct seen *seen, const struct batch_head *head, uint64_t seq);
 uint64_t hub_may(struct port *p, uint32_t topic); /* enum may bits, asked of rights the first time */
 bool hub_may_receive(struct port *p, uint32_t topic);
+
+/* hub_merge.c */
+static inline bool hub_is_kept(const struct record *record)
+{
+    return record->flags & (MR_KEEP | MR_CLEAR) && !(record->flags & MR_BACKFILL);
+}
+enum lastval_result hub_keep(struct hub *h, struct port *from, const struct batch_head *head, uint32_t owner,
+                             const struct record *record);
+enum lastval_result hub_keep_offered(struct port *p, const struct batch_head *head, const struct record *record);
+/* Of a last value that a peer sent again; false: nothing of it is to be delivered now. */
+bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record);
+void hub_clear_others(struct hub *h, uint32_t owner, uint32_t topic);
+void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
+void hub_show_removal(struct hub *h, uint32_t owner, const struct record *record);
 
 /* hub_interest.c */
 void hub_on_interest(void *user, const struct session_interest *interest);

@@ -137,44 +137,7 @@ static bool is_new(struct hub *h, uint32_t owner, const struct batch_head *head,
     return true;
 }
 
-/* -- keep and deliver -- */
-/* Says once for each topic why its value is not kept, to whoever sent it and to the operator. */
-static void refuse_slot(struct hub *h, struct port *from, uint32_t owner, uint32_t topic, enum mr_rc rc)
-{
-    struct err why = {{0}};
-    h->refused++;
-    if (idmap_get(&h->slots_told, topic) || idmap_set(&h->slots_told, topic, 1) != MR_OK)
-        return;
-    err_set(&why, "no last value of '%s' by '%s' is kept: %s", names_topic_text(h->names, topic),
-            names_get_publisher(h->names, owner)->identity,
-            rc ? rc_text(rc) : "too many identities write it, or it has its share, or the table is full");
-    if (from && !hub_is_trusted(from))
-        hub_must(from, session_error(from->session, rc ? rc : MR_TOO_BIG, why.text, 0, 0));
-    hub_notice(h, HUB_NOTICE_SLOT_REFUSED, "%s", why.text);
-}
-
-static enum lastval_result keep(struct hub *h, struct port *from, const struct batch_head *head, uint32_t owner,
-                                const struct record *record)
-{
-    enum lastval_result result = LASTVAL_REFUSED;
-    bool is_again = record->flags & MR_FROM_SNAPSHOT && from && hub_is_trusted(from);
-    int64_t at_ns = hub_now_ns(h) - (is_again ? hub_age_ns(from, head) : 0);
-    enum mr_rc rc = lastval_put(h->lastval, head, owner, record, at_ns, &result);
-    if (result == LASTVAL_REFUSED)
-        refuse_slot(h, from, owner, record->topic, rc);
-    else if (result == LASTVAL_ANOTHER)
-        hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic",
-                   names_topic_text(h->names, record->topic), names_get_publisher(h->names, owner)->identity);
-    if (result == LASTVAL_TAKEN || result == LASTVAL_ANOTHER)
-        hub_table_changed(h, from, head->publisher, owner, record->flags);
-    return result;
-}
-
-static bool is_kept(const struct record *record)
-{
-    return record->flags & (MR_KEEP | MR_CLEAR) && !(record->flags & MR_BACKFILL);
-}
-
+/* -- deliver -- */
 static void hand(struct port *to, struct port *from, const struct batch_head *head, const struct record *record)
 {
     hub_put(to, LANE_LIVE, head, record);
@@ -194,7 +157,7 @@ void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head
 {
     struct route_ports to = route_subscribers(h->route, record->topic);
     bool is_ours = !from || from->kind != PORT_MESH_OUT; /* what came from a peer goes to no other */
-    bool for_readers = is_ours && is_kept(record);
+    bool for_readers = is_ours && hub_is_kept(record);
     for (size_t i = 0; i < to.n; i++) {
         struct port *p = h->ports[to.port[i]];
         if (!p || (p == from && p->kind != PORT_APP) || (p->kind == PORT_MESH_IN && (!is_ours || for_readers)))
@@ -204,53 +167,6 @@ void hub_deliver(struct hub *h, struct port *from, const struct batch_head *head
     }
     if (for_readers && !list_is_empty(&h->reading))
         hand_to_readers(h, from, head, record);
-}
-
-static const struct slot *slot_of(const struct hub *h, uint32_t topic, uint32_t owner)
-{
-    const struct slot *slots[SLOTS_PER_TOPIC];
-    size_t n = lastval_get(h->lastval, topic, slots, SLOTS_PER_TOPIC);
-    for (size_t i = 0; i < n; i++)
-        if (slots[i]->owner == owner)
-            return slots[i];
-    return NULL;
-}
-
-/* What somebody else cleared: its writer hears of it, whether it subscribes to it or not. */
-static void tell_owner(struct hub *h, const struct slot *slot)
-{
-    struct port *p = slot ? hub_agent_port(h, slot->owner) : NULL;
-    if (p && p->is_welcome)
-        hub_put_slot(p, slot, 0);
-}
-
-/* The removal of this very value by somebody else came here before it did. */
-static void show_removal(struct hub *h, const struct record *record, const struct slot *slot)
-{
-    if (!slot || !slot->cleared || slot->seq != record->seq || record->flags & MR_CLEAR)
-        return;
-    hub_show_slot(h, slot);
-    tell_owner(h, slot);
-}
-
-/* A CLEAR by one identity clears what the others have there, at the very versions seen here: each becomes a tombstone of that
- * version, which everybody merges like any other. */
-static void clear_others(struct hub *h, uint32_t owner, uint32_t topic)
-{
-    const struct slot *slots[SLOTS_PER_TOPIC];
-    size_t n = lastval_get(h->lastval, topic, slots, SLOTS_PER_TOPIC);
-    for (size_t i = 0; i < n; i++) {
-        if (slots[i]->owner == owner || slots[i]->cleared)
-            continue;
-        const struct batch_head head = slots[i]->head;
-        const struct record cleared = {.topic = topic,
-                                       .flags = MR_CLEAR | MR_FROM_SNAPSHOT,
-                                       .seq = slots[i]->seq,
-                                       .source_us = slots[i]->source_us};
-        keep(h, NULL, &head, slots[i]->owner, &cleared);
-        hub_deliver(h, NULL, &head, &cleared);
-        tell_owner(h, slots[i]);
-    }
 }
 
 void hub_flag_future(const struct hub *h, struct record *record)
@@ -265,13 +181,13 @@ void hub_accept_own(struct hub *h, struct port *from, struct batch_head *head, s
     record->flags &= app_flags;
     record->seq = ++h->seq;
     hub_flag_future(h, record);
-    if (is_kept(record))
-        keep(h, from, head, h->self, record);
+    if (hub_is_kept(record))
+        hub_keep(h, from, head, h->self, record);
     hub_deliver(h, from, head, record);
     if (hub_has_uplink(h))
         hand(hub_uplink(h), from, head, record);
-    if (h->kind == HUB_BROKER && is_kept(record) && record->flags & MR_CLEAR)
-        clear_others(h, h->self, record->topic);
+    if (h->kind == HUB_BROKER && hub_is_kept(record) && record->flags & MR_CLEAR)
+        hub_clear_others(h, h->self, record->topic);
 }
 
 void hub_own_values_born(struct hub *h, uint64_t refused)
@@ -292,34 +208,9 @@ void hub_own_values_born(struct hub *h, uint64_t refused)
                                       .source_us = slot->source_us,
                                       .body = h->scratch.data,
                                       .body_len = slot->body_len};
-        keep(h, NULL, &head, h->self, &record);
+        hub_keep(h, NULL, &head, h->self, &record);
         hub_show_slot(h, slot);
     }
-}
-
-static void show_to_readers(struct hub *h, const struct slot *slot)
-{
-    struct list *at, *after;
-    LIST_EACH(at, after, &h->reading)
-    hub_put_slot(container_of(at, struct port, in_reading), slot, 0);
-}
-
-/* An offered slot: what is held here already keeps its accept time, and what was cleared meanwhile is told. */
-static enum lastval_result keep_offered(struct port *p, const struct batch_head *head, const struct record *record)
-{
-    struct hub *h = p->hub;
-    struct batch_head offered = *head;
-    const struct slot *ours = slot_of(h, record->topic, p->owner);
-    if (ours && ours->head.birth == head->birth && ours->seq == record->seq)
-        offered.broker_us = MR_NO_TIME;
-    enum lastval_result kept = keep(h, p, &offered, p->owner, record);
-    if (kept != LASTVAL_OLD || !ours)
-        return kept;
-    if (ours->cleared && !(record->flags & MR_CLEAR))
-        hub_put_slot(p, ours, 0);
-    if (p->has_moved_here) /* peers take it from where it is at home: some had it not from there */
-        show_to_readers(h, ours);
-    return kept;
 }
 
 /* A broker's share of a record its agent sent. */
@@ -331,37 +222,16 @@ static void accept_from_agent(struct port *p, const struct batch_head *head, str
     hub_flag_future(h, record);
     if (!is_offered && !is_new(h, p->owner, head, record->seq))
         return;
-    enum lastval_result kept = !is_kept(record) ? LASTVAL_TAKEN
-                               : is_offered     ? keep_offered(p, head, record)
-                                                : keep(h, p, head, p->owner, record);
+    enum lastval_result kept = !hub_is_kept(record) ? LASTVAL_TAKEN
+                               : is_offered         ? hub_keep_offered(p, head, record)
+                                                    : hub_keep(h, p, head, p->owner, record);
     /* An offered slot that is newer than ours was lost on its way: subscribers get it now. */
     if (!is_offered || kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER) {
         record->flags |= is_offered ? MR_FROM_SNAPSHOT : 0;
         hub_deliver(h, p, head, record);
     }
-    if (record->flags & MR_CLEAR && is_kept(record) && !is_offered)
-        clear_others(h, p->owner, record->topic);
-}
-
-/* A last value from the table of a peer where its writer is not at home: when it is at home where we hear of it, the same comes
- * from there, behind what is still on its way. False: nothing of it is to be delivered now. */
-static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
-{
-    struct hub *h = p->hub;
-    const struct slot *ours = slot_of(h, record->topic, owner);
-    bool is_held = ours && ours->head.birth == head->birth && ours->seq == record->seq;
-    if (!(record->flags & MR_CLEAR) && !is_held)
-        return false;
-    enum lastval_result kept = keep(h, p, head, owner, record);
-    return is_held && kept == LASTVAL_TAKEN; /* else its turn comes with the value it removes */
-}
-
-static bool merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
-{
-    if (hub_is_heard_from_home(p, owner, head->birth))
-        return merge_hearsay(p, head, owner, record);
-    enum lastval_result kept = keep(p->hub, p, head, owner, record);
-    return kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER;
+    if (record->flags & MR_CLEAR && hub_is_kept(record) && !is_offered)
+        hub_clear_others(h, p->owner, record->topic);
 }
 
 /* A broker's share of a record a peer sent: live ones once, last values by their versions. */
@@ -373,19 +243,19 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     head->interest = 0;
     record->flags &= ~(uint32_t)MR_STALE;
     if (is_again) {
-        if (!is_kept(record) || !merge_again(p, head, owner, record))
+        if (!hub_is_kept(record) || !hub_merge_again(p, head, owner, record))
             return;
         hub_deliver(h, p, head, record);
         if (record->flags & MR_CLEAR)
-            tell_owner(h, slot_of(h, record->topic, owner));
+            hub_tell_owner(h, owner, record->topic);
         return;
     }
     if (!is_new(h, owner, head, record->seq))
         return;
-    enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
+    enum lastval_result kept = hub_is_kept(record) ? hub_keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     hub_deliver(h, p, head, record);
     if (kept == LASTVAL_OLD)
-        show_removal(h, record, slot_of(h, record->topic, owner));
+        hub_show_removal(h, owner, record);
 }
 
 /* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
@@ -394,9 +264,11 @@ static bool is_fresh(const struct port *p, const struct batch_head *head, const 
     const struct hub *h = p->hub;
     if (!presence_lives_in(h->presence, head->publisher, head->birth, record->seq))
         return false;
+    if (!(record->flags & MR_FROM_SNAPSHOT))
+        return true;
     const struct slot shown = {
         .publisher = head->publisher, .topic = record->topic, .changed_ns = hub_now_ns(h) - hub_age_ns(p, head)};
-    return !(record->flags & MR_FROM_SNAPSHOT) || !hub_is_overdue(h, &shown);
+    return !hub_is_overdue(h, &shown);
 }
 
 /* An agent's share of a record its broker sent. */
@@ -413,10 +285,10 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
         return;
     if (owner != h->self && route_subscribers(h->route, record->topic).n == 0)
         return; /* the last who followed it left while it was on its way: nobody would forget it any more */
-    enum lastval_result kept = is_kept(record) ? keep(h, p, head, owner, record) : LASTVAL_TAKEN;
+    enum lastval_result kept = hub_is_kept(record) ? hub_keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     if (kept == LASTVAL_OLD && (is_snapshot || record->flags & MR_FROM_SNAPSHOT))
         return;
-    if (is_kept(record) && !is_fresh(p, head, record))
+    if (hub_is_kept(record) && !is_fresh(p, head, record))
         record->flags |= MR_STALE;
     hub_deliver(h, p, head, record);
 }
