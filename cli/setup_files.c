@@ -152,7 +152,8 @@ void setup_write_context(FILE *out, const void *from)
 void setup_write_registry(FILE *out, const void *from)
 {
     const struct setup_identities *identities = from;
-    fputs("# Whom the broker knows. A new machine: make its key, add a line, and send the broker SIGHUP.\n"
+    fputs("# Whom the broker knows. A new machine: make its key, add a line, and send each broker that has\n# a copy "
+          "of this file SIGHUP.\n"
           "identities:\n",
           out);
     for (size_t i = 0; i < identities->n; i++) {
