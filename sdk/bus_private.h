@@ -94,6 +94,8 @@ MUST enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *record
 MUST enum mr_rc outbox_put_life(struct mr_bus *b, enum outgoing_kind kind, struct mr_device *device, uint32_t status,
                                 const char *why);
 bool outbox_has_room(const struct mr_bus *b, size_t bytes);
+/* Why it does not: MR_WOULD_BLOCK, MR_ISOLATED: not now; MR_TOO_BIG: never, as small as mr_options.max_bytes is. */
+MUST enum mr_rc outbox_no_room(const struct mr_bus *b, size_t bytes);
 void outbox_note_put(struct mr_bus *b, struct ack *ack, int64_t now_ns); /* one more is handed over, all of it */
 void outbox_let_out(struct mr_bus *b);                                   /* what is there, if this is the place to */
 void outbox_pump(struct mr_bus *b, int64_t now_ns);

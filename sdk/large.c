@@ -28,7 +28,7 @@ enum mr_rc large_put(struct mr_bus *b, const struct out_record *r)
     struct outbox *o = &b->outbox;
     size_t size = sizeof(struct large) + r->value->len;
     if (!outbox_has_room(b, size) || !budget_take(&b->budget, size))
-        return agent_no_room(b);
+        return outbox_no_room(b, size);
     struct large *item = mem_alloc(size);
     if (!item) {
         budget_give(&b->budget, size);

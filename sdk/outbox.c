@@ -73,12 +73,21 @@ bool outbox_has_room(const struct mr_bus *b, size_t bytes)
     return bytes <= o->max_bytes && o->bytes <= o->max_bytes - bytes;
 }
 
-/* Not queued yet. MR_WOULD_BLOCK, MR_ISOLATED: no room. */
+enum mr_rc outbox_no_room(const struct mr_bus *b, size_t bytes)
+{
+    if (bytes <= b->outbox.max_bytes)
+        return agent_no_room(b);
+    size_t need = (bytes + QUEUE_SHARE_NUM - 1) / QUEUE_SHARE_NUM * QUEUE_SHARE_DEN;
+    return reason_set(MR_TOO_BIG, "it takes mr_options.max_bytes of %zu or more to send this; this handle has %zu",
+                      need, b->settings.max_bytes);
+}
+
+/* Not queued yet. As outbox_no_room(). */
 static enum mr_rc new_item(struct mr_bus *b, size_t body_len, struct outgoing **ret)
 {
     size_t size = sizeof(struct outgoing) + body_len;
     if (!outbox_has_room(b, size) || !budget_take(&b->budget, size))
-        return agent_no_room(b);
+        return outbox_no_room(b, size);
     struct outgoing *item = mem_calloc(1, size);
     if (!item) {
         budget_give(&b->budget, size);
@@ -237,7 +246,7 @@ enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, si
     for (i = 0; i < n; i++)
         bytes += sizeof(struct outgoing) + body_size(records[i].status, records[i].value);
     if (!outbox_has_room(b, bytes))
-        return agent_no_room(b);
+        return outbox_no_room(b, bytes);
     for (i = 0; i < n && !rc; i++) {
         struct outgoing *item;
         rc = new_record(b, &records[i], &item);

@@ -499,7 +499,7 @@ MR_API void mr_tag_close(struct mr_tag *tag);
  * @retval MR_ISOLATED no room, the agent is away: not published
  * @retval MR_INVALID not a topic
  * @retval MR_DENIED the rights forbid it
- * @retval MR_TOO_BIG len */
+ * @retval MR_TOO_BIG len, or more than three quarters of mr_options.max_bytes: mr_reason() says how much it takes */
 MR_MUST enum mr_rc mr_publish(struct mr_bus *bus, const char *topic, const void *data, size_t len);
 
 /** [RT] Publishes a typed, kept or acknowledged record. Never waits; otherwise as mr_publish(). on_ack, if given, also
@@ -509,7 +509,7 @@ MR_MUST enum mr_rc mr_publish(struct mr_bus *bus, const char *topic, const void 
  * @retval MR_WOULD_BLOCK, MR_ISOLATED no room: not published
  * @retval MR_INVALID a field is out of range, or asks for what this version does not offer
  * @retval MR_DENIED the rights forbid it
- * @retval MR_TOO_BIG the value */
+ * @retval MR_TOO_BIG the value, or as mr_publish() */
 MR_MUST enum mr_rc mr_publish_opt(struct mr_bus *bus, const struct mr_pub *pub);
 
 /** Publishes and waits until the record has reached its level.

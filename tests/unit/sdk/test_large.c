@@ -1,6 +1,7 @@
 /* test_large.c - values above 64 KiB: published behind everything else, received whole or told as lost, within the handle's memory. */
 #include "tests/unit/sdk/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -119,6 +120,25 @@ static void without_room_it_is_refused_at_once(void **unused)
     world_settle(w);
     assert_int_equal(publish(w, 1 << 20, NULL), MR_OK);
     assert_int_equal(publish(w, 1 << 20, NULL), MR_WOULD_BLOCK);
+    world_free(w);
+}
+
+static void what_the_handle_can_never_hold_is_too_big_and_the_reason_says_what_it_takes(void **unused)
+{
+    enum { TOO_LONG = 3 << 19 }; /* three quarters of max_bytes, and then what belongs to it */
+    const struct mr_options opt = {.size = sizeof opt, .max_bytes = 2 << 20};
+    struct world *w = world_new(&opt);
+    (void)unused;
+    assert_int_equal(publish(w, TOO_LONG, NULL), MR_TOO_BIG);
+    assert_non_null(strstr(mr_reason(w->bus), "mr_options.max_bytes of "));
+    const struct mr_options larger = {.size = sizeof larger,
+                                      .max_bytes = strtoul(strpbrk(mr_reason(w->bus), "0123456789"), NULL, 10)};
+    assert_in_range(larger.max_bytes, 2 << 20, (2 << 20) + 1024);
+    world_free(w);
+    w = world_new(&larger);
+    assert_int_equal(publish(w, TOO_LONG, NULL), MR_OK);
+    world_pass(w, 500);
+    assert_int_equal(w->agent.large.whole, 1);
     world_free(w);
 }
 
@@ -419,6 +439,7 @@ int main(void)
         cmocka_unit_test(the_longest_value_goes_and_one_byte_more_does_not),
         cmocka_unit_test(records_and_their_acknowledgements_do_not_wait_for_it),
         cmocka_unit_test(without_room_it_is_refused_at_once),
+        cmocka_unit_test(what_the_handle_can_never_hold_is_too_big_and_the_reason_says_what_it_takes),
         cmocka_unit_test(a_connection_that_breaks_in_the_middle_begins_it_again),
         cmocka_unit_test(who_waits_no_longer_takes_it_back),
         cmocka_unit_test(what_waits_longer_than_its_expiry_is_dropped),
