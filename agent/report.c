@@ -42,7 +42,7 @@ void report_saver(void *user, enum saver_event event, const char *path, const ch
         log_event(INFO, "AGENT-VALUES-RESTORED", "file=%s what=%s", path, text);
         break;
     case SAVER_REFUSED:
-        log_event(WARN, "AGENT-VALUES-NOT-RESTORED", "file=%s reason=%s", path, text);
+        log_event(WARN, "AGENT-VALUES-NOT-RESTORED", "file=%s kept=%s.bad reason=%s", path, path, text);
         break;
     case SAVER_DAMAGED:
         log_event(ERROR, "AGENT-VALUES-DAMAGED", "file=%s kept=%s.bad reason=%s", path, path, text);

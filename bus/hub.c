@@ -12,7 +12,7 @@ enum {
     SWEEP_NS = 1000 * 1000 * 1000, /* expired calls and tombstones */
     NS_PER_MS = 1000 * 1000,
     NOTICE_MAX = 768,
-    SCRATCH_MAX = VALUE_MAX_BYTES + 1024
+    SCRATCH_MAX = VALUE_MAX_BYTES + 8192 /* a body may have fields this version does not know */
 };
 
 static const int64_t tombstone_ns = (int64_t)TOMBSTONE_DAYS * 24 * 3600 * 1000000000;

@@ -155,6 +155,10 @@ static enum mr_rc check_interest(const struct port *p, const struct session_inte
         err_set(err, "'%s' may not ask for everything kept: that is for brokers", p->address);
         return MR_DENIED;
     }
+    if (interest->kind == INTEREST_KEPT && list_is_linked(&p->in_reading)) {
+        err_set(err, "'%s' asks for everything kept twice", p->address);
+        return MR_INVALID;
+    }
     if (p->kind != PORT_MESH_IN && p->n_entries >= h->max_filters_per_port) {
         err_set(err, "'%s' has %u filters already, which is the limit", p->address, h->max_filters_per_port);
         return MR_TOO_BIG;
@@ -177,7 +181,6 @@ static enum mr_rc add_reader(struct port *p, const struct session_interest *inte
     if (!e)
         return MR_NO_MEMORY;
     list_push_back(&p->hub->reading, &p->in_reading);
-    hub_list_lives(p);
     hub_begin_walk(e, false);
     return MR_OK;
 }
@@ -234,7 +237,7 @@ void hub_on_interest_version(void *user, uint64_t version)
 {
     struct port *p = user;
     p->version_pending = version;
-    if (p->kind == PORT_AGENT) { /* a broker waits for its peers, but not for long */
+    if (p->kind == PORT_AGENT && p->ack_by_ns == INT64_MAX) { /* a broker waits for its peers, but not for long */
         p->ack_by_ns = p->hub->now_ns + ack_wait_ns;
         list_remove(&p->in_acking);
         list_push_back(&p->hub->acking, &p->in_acking);

@@ -109,13 +109,14 @@ enum mr_rc hub_be_born(struct hub *h, struct port *from, const struct session_bi
     if (is_peers)
         hub_seal_birth(h, from, birth);
     enum mr_rc rc = presence_birth(h->presence, birth, &result);
+    bool was_here = hub_home(h, birth->publisher) == HOME_HERE;
     bool is_told_twice = result == PRESENCE_SAME && is_peers && hub_home(h, birth->publisher) == HOME_HERE;
     if (rc || result == PRESENCE_OLD || is_told_twice)
         return rc;
     hub_set_home(h, birth->publisher, from);
     if (result == PRESENCE_SAME)
         return MR_OK;
-    if (is_peers)
+    if (is_peers && was_here)
         end_left_behind(h, birth);
     hub_life_changed(h, birth->publisher, from);
     return MR_OK;
@@ -177,16 +178,16 @@ void hub_on_birth(void *user, const struct session_birth *birth)
     struct port *p = user;
     struct hub *h = p->hub;
     uint32_t publisher = life_meant(p, birth->publisher);
-    if (!publisher)
-        return;
-    for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
-        hub_take_born_tag(p, publisher, &birth->tags[i]);
-    if (birth->n_tags) /* a definition, perhaps of one long dead: its life is told by itself */
+    if (!publisher || birth->birth > BIRTH_MAX)
         return;
     if (p->kind == PORT_MESH_IN) {
         hub_be_corrected(p, publisher, birth->birth);
         return;
     }
+    for (size_t i = 0; i < birth->n_tags && !p->is_over; i++)
+        hub_take_born_tag(p, publisher, &birth->tags[i]);
+    if (birth->n_tags) /* a definition, perhaps of one long dead: its life is told by itself */
+        return;
     struct session_birth ours = *birth;
     ours.publisher = publisher;
     if (p->kind == PORT_APP) {
@@ -207,7 +208,7 @@ void hub_on_death(void *user, const struct session_death *death)
     struct hub *h = p->hub;
     struct session_death ours = *death;
     ours.publisher = life_meant(p, death->publisher);
-    if (!ours.publisher || (p->kind == PORT_APP && ours.publisher == p->publisher))
+    if (!ours.publisher || death->birth > BIRTH_MAX || (p->kind == PORT_APP && ours.publisher == p->publisher))
         return;
     if (p->kind == PORT_MESH_IN) {
         hub_be_corrected(p, ours.publisher, death->birth);

@@ -128,7 +128,8 @@ static bool take_peers_word(struct hub *h, struct session_loss *loss)
 {
     struct seen *seen = &h->owners[names_get_publisher(h->names, loss->publisher)->owner].seen;
     bool is_older = loss->birth != seen->birth ? loss->birth < seen->birth : loss->link < seen->link;
-    if (is_older)
+    bool is_later = loss->birth != seen->birth || loss->link > seen->link;
+    if (is_older || (!is_later && hub_home(h, loss->publisher) == HOME_HERE))
         return false;
     if (loss->last == 0 ||
         loss->cause != MR_LINK) /* the end of a session, or what a queue dropped of one program: no Hello */
@@ -148,12 +149,22 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss)
     struct hub *h = p->hub;
     struct session_loss ours = *loss;
     (void)lane;
+    if (p->kind == PORT_MESH_IN) {
+        hub_break(p, "losses on a session that is there to read");
+        return;
+    }
     ours.publisher = loss->publisher ? hub_publisher_meant(p, loss->publisher) : 0;
     const struct publisher *who = names_get_publisher(h->names, ours.publisher);
     if (loss->publisher && (!who || who->owner == h->self))
         return;
     if (p->kind == PORT_MESH_OUT && ours.publisher && !take_peers_word(h, &ours))
         return;
+    if (p->kind == PORT_AGENT) { /* it speaks of nobody but what is on it, here and now */
+        ours.publisher = ours.publisher ? ours.publisher : p->owner;
+        ours.via = "";
+        ours.birth = p->birth;
+        ours.link = p->link;
+    }
     hub_tell_loss(h, p, &ours);
     if (p->kind == PORT_AGENT)
         hub_tell_peers_loss(h, &ours);

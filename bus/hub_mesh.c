@@ -81,12 +81,16 @@ const char *hub_home_of(const struct hub *h, uint32_t publisher)
 }
 
 /* -- lists of lives -- */
-void hub_list_lives(struct port *p)
+bool hub_list_lives(struct port *p, uint32_t *cursor, int *budget)
 {
-    uint32_t cursor = 0;
-    for (const struct life *life; (life = presence_walk(p->hub->presence, &cursor));)
+    for (; *budget > 0 && hub_has_room(p); --*budget) {
+        const struct life *life = presence_walk(p->hub->presence, cursor);
+        if (!life)
+            return true;
         if (life->alive && hub_home(p->hub, life->publisher) == HOME_HERE)
             hub_tell_publisher(p, life->publisher);
+    }
+    return false;
 }
 
 static void suppose_dead_if(struct up *up, bool (*is_missed)(const struct up *up, uint32_t publisher),
@@ -200,10 +204,10 @@ void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth)
 {
     struct hub *h = p->hub;
     enum presence_result ignored;
-    if (publisher == h->self && birth > h->birth)
+    if (publisher == h->self && birth > h->birth && birth <= BIRTH_MAX)
         h->events->on_birth_floor(h->user, birth);
     struct port *home = hub_agent_port(h, publisher);
-    if (!home || birth <= home->birth)
+    if (!home || birth <= home->birth || birth > BIRTH_MAX)
         return;
     hub_notice(h, HUB_NOTICE_DUPLICATE, "%s: '%s' is known with a later birth by '%s'; it must be born again",
                home->address, home->identity, p->identity);

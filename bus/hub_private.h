@@ -78,6 +78,9 @@ struct up {
 /* What a peer's id stands for when there was no room for its name: records that use it are refused, the session lives on. */
 #define NAME_REFUSED UINT32_MAX
 
+/* A birth epoch above this leaves no room to be born again above it; counted in seconds it is the year 2097. */
+#define BIRTH_MAX UINT64_C(0xF0000000FFFFFFFF)
+
 /* What a port may do with a topic, kept beside its id: asked of rights once. */
 enum may {
     MAY_KNOWN = 1,
@@ -123,6 +126,8 @@ struct entry {
     bool wants_snapshot, is_resync;
     struct upstream *upstream; /* NULL: it concerns this hub alone */
     uint64_t cursor;           /* of lastval_walk */
+    uint32_t life_cursor;      /* INTEREST_KEPT: of the list of lives, which goes before */
+    bool are_lives_told;
     size_t filter_len;
     char filter[];
 };
@@ -390,6 +395,7 @@ void hub_close_span_if_whole(struct up *up); /* all interest is in force there, 
 void hub_upstreams_free(struct hub *h);
 
 /* hub_walk.c */
+bool hub_has_room(const struct port *p); /* for a walk to go on */
 void hub_walk_turn(struct hub *h);
 void hub_begin_walk(struct entry *e, bool is_resync);
 void hub_walk_on(struct port *p);   /* it may have room again */
@@ -452,7 +458,8 @@ void hub_mesh_free(struct hub *h);
 struct up *hub_find_peer(const struct hub *h, const char *name); /* NULL: none of that name */
 void hub_peer_up(struct port *p);                                /* our session at a peer has begun */
 void hub_peer_died(struct port *p);                              /* it ended */
-void hub_list_lives(struct port *p);                             /* to a peer: all that are at home here */
+/* To a peer: who is at home here, from *cursor on, while there is room and budget; true: that was all. */
+bool hub_list_lives(struct port *p, uint32_t *cursor, int *budget);
 void hub_list_complete(struct up *up); /* who is at home there and was not in its list is dead */
 void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from); /* it has its place: see hub_owner */
 uint8_t hub_home(const struct hub *h, uint32_t publisher);

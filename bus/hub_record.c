@@ -242,6 +242,8 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     bool is_again = head->interest || record->flags & MR_FROM_SNAPSHOT;
     head->interest = 0;
     record->flags &= ~(uint32_t)MR_STALE;
+    if (owner == h->self && !(is_again && record->flags & MR_CLEAR))
+        return; /* of our own, nobody knows better, but somebody may have cleared it */
     if (is_again) {
         if (!hub_is_kept(record) || !hub_merge_again(p, head, owner, record))
             return;

@@ -211,7 +211,7 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     list_init(&p->in_acking);
     list_init(&p->in_reading);
     hub_transfers_init(&p->transfers);
-    map64_init(&p->entry_by_id, h->max_filters_per_port, &key);
+    map64_init(&p->entry_by_id, p->kind == PORT_MESH_IN ? FILTERS_PER_BROKER : h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
     if (!rc)

@@ -219,11 +219,29 @@ void hub_on_interest_acked(void *user, uint64_t version, bool partial)
     hub_close_span_if_whole(up);
 }
 
+/* A peer that has no room for a filter takes it from nobody else: what its own agents write is missing, and that is told. */
+static void go_on_without(struct port *peer, struct upstream *u, const char *reason)
+{
+    struct upstream_at *at = &u->at[peer->up->index];
+    hub_notice(peer->hub, HUB_NOTICE_DENIED, "peer %s: '%s' is not heard from there: %s", peer->up->name, u->key + 1,
+               reason);
+    list_remove(&at->in_unacked);
+    at->is_acked = true;
+    count_waiting(peer->hub, u);
+    hub_open_span(peer->up, false);
+    go_on(u);
+}
+
 void hub_on_interest_refused(void *user, const struct session_refusal *refusal)
 {
-    struct hub *h = ((struct port *)user)->hub;
+    struct port *p = user;
+    struct hub *h = p->hub;
     struct upstream *u = map64_get(&h->upstream_by_id, refusal->id);
-    if (u)
+    if (p->kind == PORT_MESH_OUT && refusal->id == KEPT_INTEREST)
+        hub_end_port(p, refusal->rc, refusal->reason);
+    else if (u && p->kind == PORT_MESH_OUT)
+        go_on_without(p, u, refusal->reason);
+    else if (u)
         refuse_all(h, u, refusal->rc, refusal->reason);
 }
 

@@ -8,15 +8,16 @@
 /* Slots looked at per turn, and for one port before the next has its turn: a large table delays nobody. */
 enum { TURN_SLOTS = 4096, SLICE_SLOTS = 1024 };
 
-static bool has_room(const struct port *p)
+bool hub_has_room(const struct port *p)
 {
-    return session_room(p->session, LANE_LIVE) > p->hub->max_queued_bytes / 2;
+    size_t half = p->hub->max_queued_bytes / 2;
+    return session_room(p->session, LANE_LIVE) > half && session_room(p->session, LANE_CONTROL) > half;
 }
 
 /* A port walks while it has entries that ask for it and room in its queue; it comes back when it has room again. */
 void hub_walk_on(struct port *p)
 {
-    if (list_is_empty(&p->walks) || list_is_linked(&p->in_walking) || p->is_over || !has_room(p))
+    if (list_is_empty(&p->walks) || list_is_linked(&p->in_walking) || p->is_over || !hub_has_room(p))
         return;
     list_push_back(&p->hub->walking, &p->in_walking);
     hub_wake(p->hub);
@@ -54,9 +55,11 @@ void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest)
 void hub_show_slot(struct hub *h, const struct slot *slot)
 {
     struct route_ports to = route_subscribers(h->route, slot->topic);
-    for (size_t i = 0; i < to.n; i++)
-        if (h->ports[to.port[i]])
-            hub_put_slot(h->ports[to.port[i]], slot, 0);
+    for (size_t i = 0; i < to.n; i++) {
+        struct port *p = h->ports[to.port[i]];
+        if (p && p->kind != PORT_MESH_IN) /* nothing is relayed to peers */
+            hub_put_slot(p, slot, 0);
+    }
 }
 
 static void put_if_wanted(const struct entry *e, const struct slot *slot)
@@ -83,12 +86,16 @@ static void walk_exact(const struct entry *e)
 /* Some slots, counted down in *budget; true when the entry has seen them all. */
 static bool walk_slice(struct entry *e, int *budget)
 {
+    if (e->kind == INTEREST_KEPT && !e->are_lives_told)
+        e->are_lives_told = hub_list_lives(e->port, &e->life_cursor, budget);
+    if (e->kind == INTEREST_KEPT && !e->are_lives_told)
+        return false;
     if (!filter_has_wildcard(e->filter, e->filter_len)) {
         walk_exact(e);
         --*budget;
         return true;
     }
-    for (; *budget > 0 && has_room(e->port); --*budget) {
+    for (; *budget > 0 && hub_has_room(e->port); --*budget) {
         const struct slot *slot = lastval_walk(e->port->hub->lastval, &e->cursor);
         if (!slot)
             return true;
@@ -113,7 +120,7 @@ static int walk_port(struct port *p)
 {
     int budget = SLICE_SLOTS;
     struct list *first;
-    while (budget > 0 && !p->is_over && has_room(p) && (first = list_first(&p->walks))) {
+    while (budget > 0 && !p->is_over && hub_has_room(p) && (first = list_first(&p->walks))) {
         struct entry *e = container_of(first, struct entry, in_walk);
         if (!walk_slice(e, &budget))
             break;
@@ -175,7 +182,7 @@ static void purge_unfollowed(struct hub *h)
 static void offer_slots(struct hub *h)
 {
     struct port *uplink = hub_uplink(h);
-    for (int i = 0; i < SLICE_SLOTS && has_room(uplink); i++) {
+    for (int i = 0; i < SLICE_SLOTS && hub_has_room(uplink); i++) {
         const struct slot *slot = lastval_walk(h->lastval, &h->offer_cursor);
         if (!slot) {
             h->is_offering = false;
@@ -184,7 +191,7 @@ static void offer_slots(struct hub *h)
         if (slot->owner == h->self)
             hub_put_slot(uplink, slot, 0);
     }
-    if (has_room(uplink))
+    if (hub_has_room(uplink))
         hub_wake(h);
 }
 

@@ -53,11 +53,21 @@ static void let_go(struct saver *s, uint64_t up_to, bool is_saved)
 }
 
 /* -- one save -------------------------------------------------------------------------------------------------------- */
+/* The folder was not there when the file should have been read: what it has is not written over. */
+static enum mr_rc open_unread(struct saver *s)
+{
+    struct err none;
+    enum mr_rc rc = savefile_open(&s->file, s->folder, s->name, &s->err);
+    if (!rc && savefile_set_aside(s->file, &none) != MR_OK)
+        return MR_OK; /* there is none */
+    return rc;
+}
+
 static enum mr_rc write_slice(struct saver *s)
 {
     enum mr_rc rc = MR_OK;
     if (!s->file)
-        rc = savefile_open(&s->file, s->folder, s->name, &s->err);
+        rc = open_unread(s);
     if (!rc && s->is_first)
         rc = savefile_begin(s->file, &s->err);
     if (!rc && s->slice.len)
@@ -216,12 +226,13 @@ static void on_finishing(void *user)
 }
 
 /* -- restoring ------------------------------------------------------------------------------------------------------- */
-static void set_aside(struct saver *s, const struct err *why)
+/* What was not taken is not written over: it goes to NAME.bad. */
+static void set_aside(struct saver *s, const struct err *why, enum saver_event event)
 {
     struct err err = *why, failed;
     if (savefile_set_aside(s->file, &failed) != MR_OK)
         err_wrap(&err, "%s", failed.text);
-    tell(s, SAVER_DAMAGED, err.text);
+    tell(s, event, err.text);
 }
 
 static void hand_over(struct saver *s, const uint8_t *data, size_t len)
@@ -229,9 +240,9 @@ static void hand_over(struct saver *s, const uint8_t *data, size_t len)
     struct err note = {{0}}, err = {{0}};
     enum mr_rc rc = s->options.source->restore(s->options.source_user, data, len, &note, &err);
     if (rc == MR_INVALID)
-        set_aside(s, &err);
+        set_aside(s, &err, SAVER_DAMAGED);
     else if (rc)
-        tell(s, SAVER_REFUSED, err.text);
+        set_aside(s, &err, SAVER_REFUSED);
     else
         tell(s, SAVER_RESTORED, note.text);
 }
@@ -251,10 +262,8 @@ static void restore(struct saver *s)
     if (rc == MR_OK) {
         hand_over(s, data, len);
         mem_free(data);
-    } else if (rc == MR_INVALID) {
-        set_aside(s, &err);
     } else if (rc != MR_NOT_FOUND) {
-        tell(s, SAVER_REFUSED, err.text);
+        set_aside(s, &err, rc == MR_INVALID ? SAVER_DAMAGED : SAVER_REFUSED);
     }
 }
 

@@ -19,7 +19,7 @@ enum {
 
 enum saver_event {
     SAVER_RESTORED, /* text: what was taken, and how much was left out */
-    SAVER_REFUSED,  /* the file was not taken, why, and what to do */
+    SAVER_REFUSED,  /* the file was not taken, why, and what to do; it is NAME.bad now */
     SAVER_DAMAGED,  /* the same, and it was set aside */
     SAVER_FAILED,   /* once: the file cannot be written, why */
     SAVER_LATE,     /* once for a save: it takes long, who waited was let go */

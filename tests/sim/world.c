@@ -117,11 +117,11 @@ static void init_station(struct world *w, struct station *s, enum hub_kind kind,
                           .kind = kind,
                           .index = index};
     rand_seeded_init(&s->rand, sim_below(&w->sim, UINT32_MAX));
-    if (kind == HUB_BROKER)
-        snprintf(s->name, sizeof s->name, "mr%d", history_broker(index) + 1);
-    else
-        snprintf(s->name, sizeof s->name, "m%d", index + 1);
-    snprintf(s->path, sizeof s->path, "%s/%s", kind == HUB_AGENT ? "demo" : "$broker", s->name);
+    bool is_broker = kind == HUB_BROKER;
+    const char *prefix = is_broker ? "mr" : "m";
+    int number = (is_broker ? history_broker(index) : index) + 1;
+    snprintf(s->name, sizeof s->name, "%s%d", prefix, number);
+    snprintf(s->path, sizeof s->path, "%s/%s%d", is_broker ? "$broker" : "demo", prefix, number);
 }
 
 static void init_program(struct world *w, int i)

@@ -292,7 +292,7 @@ static void a_damaged_file_is_set_aside_and_another_begun(void **state)
     expect_on_disk(x, "aaa");
 }
 
-static void what_the_source_cannot_read_is_set_aside_what_it_does_not_want_is_not(void **state)
+static void what_the_source_does_not_take_is_set_aside(void **state)
 {
     struct fixture *x = *state;
     open_saver(x);
@@ -302,6 +302,10 @@ static void what_the_source_cannot_read_is_set_aside_what_it_does_not_want_is_no
     expect_on_disk(x, "");
     assert_int_equal(x->events[SAVER_REFUSED], 1);
     assert_string_equal(x->said, "as the test wants it");
+    assert_int_not_equal(access(support_path(x->folder, "values"), F_OK), 0);
+    assert_int_equal(access(support_path(x->folder, "values.bad"), F_OK), 0); /* the next save would write over it */
+    change(x, "b");
+    expect_saved(x, 2);
     x->source.restore_rc = MR_INVALID;
     expect_on_disk(x, "");
     assert_int_equal(x->events[SAVER_DAMAGED], 1);
@@ -421,8 +425,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_saver_may_be_freed_while_it_saves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_set_aside_and_another_begun, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_the_source_cannot_read_is_set_aside_what_it_does_not_want_is_not, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_source_does_not_take_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_above_the_limit_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_disk_that_fails_is_told_once_and_lets_go_who_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_opened_is_told_and_tried_again, set_up, tear_down),

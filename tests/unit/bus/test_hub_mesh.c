@@ -406,6 +406,69 @@ static void only_a_broker_asks_for_everything_kept(void **state)
     assert_true(tells(app_told(peer), "refused 1: 'm9' may not ask for everything kept: that is for brokers\n"));
 }
 
+static void a_list_of_many_lives_comes_in_slices(void **state)
+{
+    enum { PARTS = 3000 }; /* more than a queue holds at a time */
+    struct world *w = *state;
+    struct app *peer = &w->apps[3];
+    char part[16];
+    peer_open(w, peer, "m9", 77, 1);
+    for (uint32_t i = 1; i <= PARTS; i++) {
+        snprintf(part, sizeof part, "p%u", i);
+        const struct session_publisher name = {.id = i, .identity = "m9", .part = part};
+        const struct session_birth birth = {.publisher = i, .birth = 77, .link = 1};
+        assert_int_equal(session_name_publisher(peer->session, &name), MR_OK);
+        assert_int_equal(session_birth(peer->session, &birth), MR_OK);
+        if (i % 100 == 0)
+            world_pump(w);
+    }
+    world_restart(w, 1);
+    world_join(w, 1, 0);
+    assert_true(w->mesh[1][0].is_up);
+    uint32_t last;
+    assert_int_equal(names_find_publisher(hub_names(w->brokers[1].hub), "m9", part, &last), MR_OK);
+    assert_true(presence_lives(hub_presence(w->brokers[1].hub), last));
+    assert_int_equal(stats_of(w, 1).peers_up, 1);
+}
+
+/* A peer that is no hub: it says what a hub never would. */
+static void open_reader(struct world *w, struct app *peer)
+{
+    static const struct session_events events = {0};
+    struct err err = {{0}};
+    const struct port_peer who = {.kind = PORT_MESH_IN, .identity = "mr3", .path = "$broker", .address = "mr3"};
+    const struct session_conf conf = {.role = SESSION_CLIENT,
+                                      .hello = {.kind = PEER_KIND_BROKER, .name = "mr3", .nonce = 5},
+                                      .rand = &w->rand.source,
+                                      .events = &events};
+    peer->world = w;
+    peer->agent = &w->brokers[0];
+    assert_int_equal(hub_accept(w->brokers[0].hub, &who, &peer->port, &err), MR_OK);
+    assert_int_equal(session_new(&peer->session, &conf, w->now_ns, &err), MR_OK);
+    world_pump(w);
+    assert_true(session_is_up(peer->session));
+}
+
+static void a_reader_asks_once_and_only_reads(void **state)
+{
+    struct world *w = *state;
+    struct app *peer = &w->apps[3];
+    const struct session_interest first = {.id = 1, .filter = "#", .kind = INTEREST_KEPT, .group = ""};
+    const struct session_interest again = {.id = 2, .filter = "#", .kind = INTEREST_KEPT, .group = ""};
+    const struct session_loss loss = {.via = "everybody", .cause = MR_LINK};
+    open_reader(w, peer);
+    assert_int_equal(session_interest_add(peer->session, &first), MR_OK);
+    assert_int_equal(session_interest_add(peer->session, &again), MR_OK);
+    world_pump(w);
+    app_open_topic(&w->apps[0], 1, "./x", NULL);
+    app_write(&w->apps[0], 1, 1, MR_KEEP); /* goes to all readers, each once */
+    world_pump(w);
+    assert_true(session_is_up(peer->session));
+    assert_int_equal(session_loss(peer->session, LANE_LIVE, &loss), MR_OK);
+    world_pump(w);
+    assert_false(session_is_up(peer->session));
+}
+
 static void a_peer_that_never_answers_is_waited_for_only_so_long(void **state)
 {
     (void)state;
@@ -476,6 +539,8 @@ int main(void)
         ON_PLANT(one_who_was_away_hears_that_its_value_was_cleared),
         ON_PLANT(an_app_that_ends_is_dead_for_all_brokers_after_lists_were_told),
         ON_PLANT(only_a_broker_asks_for_everything_kept),
+        ON_PLANT(a_list_of_many_lives_comes_in_slices),
+        ON_PLANT(a_reader_asks_once_and_only_reads),
         cmocka_unit_test(a_peer_that_never_answers_is_waited_for_only_so_long),
         ON_PLANT(a_hub_with_more_peers_than_may_be_is_refused),
     };
