@@ -91,6 +91,13 @@ class Bus:
         """A command on this bus."""
         return cli(*self.way, *words, **options)
 
+    def wait_until_who_shows(self, name, there=True):
+        """Waits until `millrace who` names it, or no longer does."""
+        until = time.monotonic() + harness.WAIT_S
+        while (name in (said := self.cli("who")[0])) != there:
+            check(time.monotonic() < until, f"{name} {'does not show up' if there else 'stays'}:\n{said}")
+            time.sleep(0.05)  # presence can only be asked for again
+
 
 def width(text):
     """Columns a terminal needs for it."""
@@ -150,9 +157,7 @@ def requests():
         said = bus.cli("req", "./echo", "hello", status=3)[1]
         check(said.startswith("millrace: no responder: nobody serves './echo'") and str(bus.way[1]) in said, said)
         serve = bus.start(*bus.way, "serve", "./echo", "--exec", "cat", "--count", "3")
-        until = time.monotonic() + harness.WAIT_S
-        while "millrace-serve" not in bus.cli("who")[0]:
-            check(time.monotonic() < until, "the server does not show up")
+        bus.wait_until_who_shows("here/millrace-serve")
         check(bus.cli("req", "./echo", "hello")[0] == "hello\n", "echo")
         check(bus.cli("req", "./echo", "-", given="x" * 60000)[0] == "x" * 60000 + "\n", "long echo")
         check(bus.cli("req", "./echo")[0] == "\n", "empty echo")
@@ -179,11 +184,9 @@ def who_is_there():
         broker = next(row for row in rows if row["kind"] == "broker")
         check(broker["machine"] == "mr1" and broker["alive"] is True and broker["peers"] == 0, broker)
         sub = bus.start(*bus.way, "sub", "#").wait_for("demo/here")
-        while not any(row["part"] == "millrace-sub" for row in map(json.loads, bus.cli("who", "--json")[0].splitlines())):
-            pass
+        bus.wait_until_who_shows("here/millrace-sub")
         sub.end(signal.SIGINT)
-        while "millrace-sub" in bus.cli("who")[0]:
-            pass
+        bus.wait_until_who_shows("here/millrace-sub", there=False)
         dead = [json.loads(line) for line in bus.cli("who", "--dead", "--json")[0].splitlines()]
         dead = next(row for row in dead if row["part"] == "millrace-sub")
         check(dead["alive"] is False and dead["why"] and dead["since"], dead)

@@ -10,7 +10,7 @@
         brokers = plant.mesh()                          # {name: process}, started, all peers up
         agent = plant.agent("here", "demo/here", brokers=["mr2", "mr3"])
         brokers["mr2"].kill()
- has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
+Every wait has a deadline and fails with the log so far. Whatever happens, all processes are gone and the folder is removed
 at the end of the with block.
 """
 import atexit
