@@ -10,7 +10,7 @@ from harness import check
 
 ROUNDS = 20 if load.IS_LONG else 3
 RATE = 50
-APP_S, AGENT_S, BROKER_S, BACK_S = 1, 4, 8, 3
+APP_S, AGENT_S, BROKER_S, BACK_S = (seconds * harness.PATIENCE for seconds in (1, 4, 8, 3))
 
 
 def shown(plant, key, publisher, since_us, is_dead):

@@ -24,11 +24,6 @@ def anonymous_bytes(process):
         return 1024 * int(re.search(r"RssAnon:\s+(\d+)", status.read())[1])
 
 
-def is_instrumented():
-    """Whether a sanitizer is built in: memory is its own then."""
-    return re.search("MILLRACE_SANITIZE:[A-Z]+=.", (harness.BUILD / "CMakeCache.txt").read_text(encoding="utf-8"))
-
-
 def check_app(app, first):
     """Nothing that must stay has changed since the first probe."""
     now = app.probe()
@@ -66,7 +61,7 @@ def one_descriptor_over_100_restarts_of_the_agent():
         print(f"       {RESTARTS} restarts in {time.monotonic() - begun:.1f} s, {last['callbacks']} callbacks,"
               f" {last['descriptors']} descriptors, memory {memory // 1024} KiB {grown // 1024:+} KiB")
         check(last["sessions"] > RESTARTS and last["answers"] == RESTARTS, last)
-        check(grown <= 128 * 1024 or is_instrumented(), f"{grown} bytes more after {RESTARTS - SETTLED} restarts")
+        check(grown <= 128 * 1024 or harness.has_sanitizers(), f"{grown} bytes more after {RESTARTS - SETTLED} restarts")
         agent.wait("AGENT-UPLINK-UP")
         check(app.close() == 0, "exit status")
         check(int(app.lines(r"^closed descriptors=(\d+)")[0][1]) < first["descriptors"], "the SDK's descriptors are closed")
@@ -100,7 +95,7 @@ def memory_stays_within_max_bytes_with_a_stopped_agent():
         print(f"       {calls}, {queued['queued']} of {queued['queued_max']} bytes queued, memory {before // 1024} KiB"
               f" +{(most - before) // 1024} KiB of {MAX_BYTES // 1024} KiB")
         check(calls["other"] == 0 and calls["would-block"] > 0 and calls["isolated"] > 0, f"first a full queue, then no agent: {calls}")
-        check(most - before <= MAX_BYTES + SLACK_BYTES or is_instrumented(), f"{most - before} bytes more")
+        check(most - before <= MAX_BYTES + SLACK_BYTES or harness.has_sanitizers(), f"{most - before} bytes more")
         check(MAX_BYTES // 2 < queued["queued"] <= queued["queued_max"] < MAX_BYTES, queued)
         agent.signal(signal.SIGCONT)
         app.wait("^state agent=1")
