@@ -60,17 +60,24 @@ def check(condition, words):
         raise Failure(words)
 
 
-def free_port():
-    """A TCP port of 127.0.0.1 that nobody has at the moment, nor will by chance: below those the system gives to connections."""
+def is_free(port):
+    """Whether nobody has this TCP port of 127.0.0.1 at the moment."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_port(*further):
+    """A TCP port of 127.0.0.1 that nobody has at the moment, nor will by chance: below those the system gives to connections.
+    further: so far above it there are free ones too."""
     range_file = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
     least = int(range_file.read_text(encoding="ascii").split()[0]) if range_file.exists() else 32768
-    for port in random.sample(range(least // 2, least), 1000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
+    for port in random.sample(range(least // 2, least - max(further, default=0)), 1000):
+        if all(is_free(port + above) for above in (0, *further)):
+            return port
     raise Failure("no free port")
 
 

@@ -13,8 +13,7 @@ import harness
 from harness import check
 
 MILLRACE = harness.BIN / "millrace"
-# Brokers and agents of one test use PORT to PORT + 21; other tests take what the system gives, which is far above.
-PORT = 17420
+PORT_STEP = 10  # from one broker's ports of a plant, two, to the next one's
 
 
 def rows_of(text):
@@ -28,7 +27,8 @@ class Plant:
     def __init__(self, brokers, agents):
         self.kept = tempfile.TemporaryDirectory(prefix="millrace-test-")  # pylint: disable=consider-using-with
         self.folder = pathlib.Path(self.kept.name) / "plant"
-        self.made = rows_of(harness.run(MILLRACE, "init", "--brokers", brokers, "--agents", agents, "--port", PORT, "--out",
+        port = harness.free_port(*(broker * PORT_STEP + i for broker in range(brokers) for i in range(2)))
+        self.made = rows_of(harness.run(MILLRACE, "init", "--brokers", brokers, "--agents", agents, "--port", port, "--out",
                                         self.folder, "--json"))
         self.running = None
 
@@ -66,7 +66,7 @@ class Plant:
                               stdout=subprocess.PIPE, text=True, timeout=harness.WAIT_S, check=False)
         return rows_of(done.stdout)
 
-    def wait_until_there(self, *names, seconds=10):
+    def wait_until_there(self, *names, seconds=harness.WAIT_S):
         """Waits until who names just these as alive brokers and machines, but for the person who asks; the rows."""
         until = time.monotonic() + seconds
         there = set()
@@ -166,8 +166,15 @@ def three_brokers_know_four_machines():
 
 def dev_runs_several_brokers_in_a_folder_that_goes():
     with tempfile.TemporaryDirectory(prefix="millrace-test-") as folder:
-        said = harness.run(MILLRACE, "dev", "--brokers", "2", "--seconds", "3", env={"TMPDIR": folder})
-        check("The bus is up" in said and "mr2    |" in said and "agent1 |" in said, said)
+        dev = harness.Process("sh", "-c", 'exec "$@" >&2', "sh", MILLRACE, "dev", "--brokers", "2", "--seconds", "600",
+                              env={"TMPDIR": folder})  # what it says is read as a log is
+        try:
+            dev.start().wait("The bus is up")
+            dev.signal(signal.SIGINT)
+            check(dev.end() == 0, "\n".join(dev.log))
+        finally:
+            dev.discard()
+        check(dev.has_logged(r"^mr2    \|") and dev.has_logged(r"^agent1 \|"), "\n".join(dev.log))
         check(not os.listdir(folder), os.listdir(folder))
     for words, reason in ((("--brokers", "10"), "1 to 9"), (("--brokers", "2", "--dir", "/x"), "--dir is for one broker")):
         said = harness.run(MILLRACE, "dev", *words, status=2)
