@@ -2,7 +2,11 @@
 """Recorded machines replayed at full speed through the bus to a subscriber on another machine: every value once, in the file's
 order, with its exact time, its status and its unit, and nothing lost. What is right is read from the files here, by other code.
 
-The recordings are not part of the project: without ../shared/data beside it the test is skipped."""
+The recordings are not part of the project. In ../shared/data beside it, or the folder that MILLRACE_DATA names, are looked for:
+    mtconnect-okuma/okuma.shdr, devices.xml   demo/agent/okuma.txt and Devices.xml of github.com/mtconnect/cppagent
+    umich-cnc-mill/experiment_18.csv          CNC mill, University of Michigan: data/ of github.com/ejhusom/cnc_milling_tool_wear
+    steel-energy/Steel_industry_data.csv      UCI data set 851, archive.ics.uci.edu/dataset/851
+Without them the test is skipped."""
 # timeout: 240
 import csv
 import datetime
@@ -193,13 +197,12 @@ def subscribe(plant, output):
 
 def received(path):
     """What the subscriber wrote: by topic as Expected.values, the units, and its losses."""
-    values, units, losses, seen = {}, {}, [], set()
+    values, units, losses = {}, {}, []
     for line in path.read_text(encoding="utf-8").splitlines():
         said = json.loads(line)
         if "loss" in said:
             losses.append(said)
-        elif "topic" in said and said["seq"] not in seen:  # as the writer ends, its values come again under their number, stale
-            seen.add(said["seq"])
+        elif "topic" in said and not said["stale"]:  # as the writer ends, its values come again, stale
             topic = said["topic"].removeprefix("demo/mill/recorded/")
             us = microseconds(datetime.datetime.fromisoformat(said["source"].replace("Z", "+00:00")))
             quality = CLEARED if said.get("cleared") else said["quality"].split(",")[0]
@@ -259,7 +262,9 @@ def every_value_arrives_through_three_brokers():
 
 
 if __name__ == "__main__":
-    if not DATA.exists():
-        print(f"skipped: the recordings are not there ({DATA})")
+    absent = [str(file) for file in (OKUMA, DEVICES, MILL, STEEL) if not file.exists()]
+    if absent:
+        print(__doc__)
+        print(f"skipped: not there: {', '.join(absent)}; where to get them is said above, MILLRACE_DATA names their folder")
         sys.exit(77)
     harness.main(every_value_arrives_through_one_broker, every_value_arrives_through_three_brokers)
