@@ -19,8 +19,8 @@ struct bootstrap {
 
 /* Makes broker.yaml, broker.key, registry.yaml, directory.yaml, agent.yaml, agent.key, admin.key and contexts/admin.yaml in
  * dir; keys are readable by the owner only.
- * MR_INVALID: a name, path or address, or a file is there already: nothing was made; else as fs_write(), and what had
- * been made is removed again. */
+ * MR_INVALID: a name, path or address, or a file is there already: nothing was made; MR_CLOSED: a held signal
+ * (interrupt.h) waits; else as fs_write(): what had been made is removed again. */
 MUST enum mr_rc bootstrap_make(const struct bootstrap *wish, struct err *err);
 
 /* What was made, a line for each file. */

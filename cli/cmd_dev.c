@@ -1,5 +1,4 @@
 /* cmd_dev.c - millrace dev: a whole bus on this machine, until Ctrl-C. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,8 @@
 #include "base/mem.h"
 #include "cli/bootstrap.h"
 #include "cli/dev.h"
+#include "cli/dev_plant.h"
+#include "cli/interrupt.h"
 #include "cli/place.h"
 #include "cli/plant.h"
 #include "cli/report.h"
@@ -122,35 +123,6 @@ static enum mr_rc find_dir(const struct args *args, struct dev_plan *plan, struc
 }
 
 /* -- several brokers: a plant in a folder that is gone afterwards -- */
-static enum mr_rc make_plant(const struct args *args, struct dev_plan *plan, struct err *err)
-{
-    struct plant *plant;
-    const char *temporary = getenv("TMPDIR");
-    int n = snprintf(plan->dir, sizeof plan->dir, "%s/millrace-dev-XXXXXX",
-                     temporary && *temporary == '/' ? temporary : "/tmp");
-    if (n < 0 || (size_t)n + sizeof "/agent1/agent.sock" > sizeof plan->socket) {
-        err_set(err, "$TMPDIR: the path of a socket in it would be longer than %d bytes", AGENT_SOCKET_SIZE - 1);
-        return MR_TOO_BIG;
-    }
-    if (!mkdtemp(plan->dir)) {
-        err_set(err, "%s: %s", plan->dir, strerror(errno));
-        return fs_rc(errno);
-    }
-    snprintf(plan->socket, sizeof plan->socket, "%.80s/agent1/agent.sock", plan->dir);
-    const struct plant_wish wish = {.dir = plan->dir,
-                                    .name = "agent",
-                                    .path = "demo/site",
-                                    .brokers = args->brokers,
-                                    .agents = 1,
-                                    .interval_ms = args->interval_ms ? args->interval_ms : 2000};
-    enum mr_rc rc = plant_make(&wish, &plant, err);
-    if (rc)
-        plant_remove(plan->dir);
-    else
-        plant_free(plant);
-    return rc;
-}
-
 static int dev_plant(const struct args *args)
 {
     struct dev_plan plan = {.n_brokers = args->brokers, .seconds = args->seconds};
@@ -162,7 +134,7 @@ static int dev_plant(const struct args *args)
                             "--%s is for one broker; a plant of several that stays is made by "
                             "millrace init --brokers %" PRIu64,
                             args->dir ? "dir" : "address", args->brokers);
-    enum mr_rc rc = make_plant(args, &plan, &err);
+    enum mr_rc rc = dev_plant_make(args, &plan, &err);
     if (rc)
         return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
     int code = dev_run(&plan);
@@ -170,12 +142,10 @@ static int dev_plant(const struct args *args)
     return code;
 }
 
-int cmd_dev(const struct args *args)
+static int dev_one(const struct args *args)
 {
     struct dev_plan plan = {.n_brokers = 1, .seconds = args->seconds};
     struct err err = {{0}};
-    if (args->brokers > 1)
-        return dev_plant(args);
     enum mr_rc rc = find_dir(args, &plan, &err);
     if (!rc)
         rc = prepare(args, &plan, &err);
@@ -187,4 +157,13 @@ int cmd_dev(const struct args *args)
         return EXIT_FAILED;
     }
     return dev_run(&plan);
+}
+
+/* No signal leaves a folder half made, or one with keys that nobody knows of. */
+int cmd_dev(const struct args *args)
+{
+    interrupt_hold();
+    int code = args->brokers > 1 ? dev_plant(args) : dev_one(args);
+    interrupt_release();
+    return code;
 }

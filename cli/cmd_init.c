@@ -3,6 +3,7 @@
 
 #include "cli/bootstrap.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/json_line.h"
 #include "cli/plant.h"
 #include "cli/report.h"
@@ -151,11 +152,20 @@ static int init_plant(const struct args *args)
     return EXIT_DONE;
 }
 
-int cmd_init(const struct args *args)
+static int init(const struct args *args)
 {
     if (args->brokers || args->agents)
         return init_plant(args);
     if (args->port)
         return report_usage("init", "--port is for a plant, with --brokers or --agents; one broker has its --address");
     return init_site(args);
+}
+
+/* All or nothing, whoever interrupts. */
+int cmd_init(const struct args *args)
+{
+    interrupt_hold();
+    int code = init(args);
+    interrupt_release();
+    return code;
 }

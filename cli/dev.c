@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/child.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/place.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -22,7 +23,8 @@ enum {
     LINE_MAX_BYTES = 4096, /* of a program's log; longer ones are shown in pieces */
     LOOK_MS = 50,          /* how often the socket is looked for */
     STOP_MS = 5000,        /* the most a program may take to end */
-    NAME_SIZE = 32
+    NAME_SIZE = 32,
+    SIGNALS = 3
 };
 
 /*   STARTING ──socket there──▶ CONNECTED ──values and a broker──▶ RUNNING
@@ -41,7 +43,7 @@ struct dev {
     const struct dev_plan *plan;
     enum dev_state state;
     struct loop *loop;
-    struct loop_signal *signals[2];
+    struct loop_signal *signals[SIGNALS];
     struct loop_timer *look, *end; /* end: of the time, then of patience */
     struct program agent, brokers[BROKERS_MAX];
     struct mr_bus *bus;
@@ -250,10 +252,11 @@ static void on_look(void *user)
 
 static enum mr_rc start(struct dev *d, struct err *err)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     enum mr_rc rc = loop_new(&d->loop);
-    for (size_t i = 0; i < 2 && !rc; i++)
-        rc = loop_signal_new(d->loop, numbers[i], on_signal, d, &d->signals[i]);
+    for (size_t i = 0; i < SIGNALS && !rc; i++)
+        if (!interrupt_is_ignored(numbers[i]))
+            rc = loop_signal_new(d->loop, numbers[i], on_signal, d, &d->signals[i]);
     if (!rc)
         rc = loop_timer_new(d->loop, on_look, d, &d->look);
     if (!rc)
@@ -295,7 +298,7 @@ static void finish(struct dev *d)
         free_program(&d->brokers[i]);
     loop_timer_free(d->look);
     loop_timer_free(d->end);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < SIGNALS; i++)
         loop_signal_free(d->signals[i]);
     loop_free(d->loop);
 }
@@ -312,7 +315,9 @@ int dev_run(const struct dev_plan *plan)
         in_ms(&d, d.look, LOOK_MS);
         if (plan->seconds)
             in_ms(&d, d.end, (int64_t)plan->seconds * 1000);
+        interrupt_release();
         loop_run(d.loop);
+        interrupt_hold();
     }
     finish(&d);
     return d.code;

@@ -16,6 +16,7 @@ struct dev_plan {
 };
 
 /* Starts all, shows their log with a prefix, says what to try once values flow, and ends all in order. Of several brokers all
- * but one may end by themselves. Tells what goes wrong. Returns enum exit_code. */
+ * but one may end by themselves. Tells what goes wrong. Returns enum exit_code. Signals (SIGINT, SIGTERM, SIGHUP) are held
+ * when it begins (interrupt.h), end what runs meanwhile, and are held when it returns. */
 int dev_run(const struct dev_plan *plan);
 #endif

@@ -8,6 +8,7 @@
 #include "base/io/conf_parts.h"
 #include "base/io/fs.h"
 #include "base/text_units.h"
+#include "cli/interrupt.h"
 #include "proto/topic.h"
 
 #define PEOPLE "/people/" SETUP_PERSON
@@ -46,11 +47,22 @@ void setup_person_path(const char *path, char out[TOPIC_MAX_BYTES + 1])
 }
 
 /* -- making -- */
+/* Between two files: who interrupts wants none of them. */
+static enum mr_rc go_on(struct err *err)
+{
+    if (!interrupt_is_due())
+        return MR_OK;
+    err_set(err, "interrupted");
+    return MR_CLOSED;
+}
+
 enum mr_rc setup_key(const char *file, enum key_kind kind, const char *name, char ret_public[KEYS_Z85_SIZE],
                      struct err *err)
 {
     struct key_pair *pair;
-    enum mr_rc rc = keys_new(kind, name, clock_real_us(clock_system()), &pair, err);
+    enum mr_rc rc = go_on(err);
+    if (!rc)
+        rc = keys_new(kind, name, clock_real_us(clock_system()), &pair, err);
     if (rc)
         return rc;
     rc = keys_save(pair, file, err);
@@ -64,13 +76,16 @@ enum mr_rc setup_file(const char *file, mode_t mode, setup_writer *write, const 
 {
     char *text = NULL;
     size_t len = 0;
+    enum mr_rc rc = go_on(err);
+    if (rc)
+        return rc;
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return MR_NO_MEMORY;
     write(out, from);
     bool is_whole = !ferror(out);
     is_whole = fclose(out) == 0 && is_whole;
-    enum mr_rc rc = is_whole ? fs_write(file, text, len, mode, FS_NEW, err) : MR_NO_MEMORY;
+    rc = is_whole ? fs_write(file, text, len, mode, FS_NEW, err) : MR_NO_MEMORY;
     free(text);
     return rc;
 }

@@ -63,11 +63,12 @@ MUST enum mr_rc setup_check_quotable(const char *what, const char *text, struct 
 /* The path of the person who runs the bus, in the plant that begins with the first level of path. */
 void setup_person_path(const char *path, char out[TOPIC_MAX_BYTES + 1]);
 
-/* Makes a key and saves it, readable by the owner only. As keys_new(), keys_save(). */
+/* Makes a key and saves it, readable by the owner only. MR_CLOSED: interrupted (interrupt.h);
+ * else as keys_new(), keys_save(). */
 MUST enum mr_rc setup_key(const char *file, enum key_kind kind, const char *name, char ret_public[KEYS_Z85_SIZE],
                           struct err *err);
 
-/* Writes a new file with what `write` writes from `from`. MR_NO_MEMORY; else as fs_write(). */
+/* Writes a new file with what `write` writes from `from`. MR_CLOSED: interrupted; MR_NO_MEMORY; else as fs_write(). */
 typedef void setup_writer(FILE *out, const void *from);
 MUST enum mr_rc setup_file(const char *file, mode_t mode, setup_writer *write, const void *from, struct err *err);
 

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "base/io/directory.h"
 #include "base/io/fs.h"
 #include "base/mem.h"
+#include "cli/interrupt.h"
 #include "cli/place.h"
 #include "cli/plant.h"
 
@@ -356,6 +358,22 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
     }
 }
 
+static void who_interrupts_finds_nothing_left_behind(void **state)
+{
+    const struct world *w = *state;
+    const struct plant_wish wish = wish_in(w);
+    sigset_t waiting;
+    int number;
+    interrupt_hold();
+    raise(SIGHUP);
+    expect_refused(&wish, MR_CLOSED, "interrupted");
+    assert_int_equal(entries_of(w->dir), 0);
+    sigemptyset(&waiting);
+    sigaddset(&waiting, SIGHUP);
+    assert_int_equal(sigwait(&waiting, &number), 0);
+    interrupt_release();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -372,6 +390,7 @@ int main(void)
         TEST(a_folder_name_may_be_too_long),
         TEST(ports_in_use_are_left_alone),
         TEST(the_script_is_whole),
+        TEST(who_interrupts_finds_nothing_left_behind),
         TEST(every_failed_allocation_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
