@@ -2,6 +2,7 @@
 
     with throttle.Link(port, bits_per_s=10_000_000, delay_s=0.010) as link:
         ... connect to 127.0.0.1:link.port instead of 127.0.0.1:port
+        ... link.carried() says how many bytes went there so far
 
 Bytes leave in slices of at most SLICE, each when the ones before it have had their time on the wire, and then travel for the
 delay. What does not fit is left in the kernel's buffers, which are kept small: so a sender sees the link's pace. In a process of its
@@ -20,7 +21,8 @@ BUFFER = 16 * 1024  # the kernel's, each way: little queues in front of a link
 class Direction:
     """One direction of a link, which all its connections share."""
 
-    def __init__(self, bits_per_s, delay_s):
+    def __init__(self, bits_per_s, delay_s, carried=None):
+        self.carried = carried  # bytes so far, shared with the test
         self.byte_s = 8 / bits_per_s
         self.delay_s = delay_s
         self.free_at = 0.0  # when the wire has sent all it has taken
@@ -33,6 +35,8 @@ class Direction:
             while data := await reader.read(SLICE):
                 begin = max(time.monotonic(), self.free_at)
                 self.free_at = begin + len(data) * self.byte_s
+                if self.carried is not None:
+                    self.carried.value += len(data)
                 waiting.put_nowait((self.free_at + self.delay_s, data))
                 left = self.free_at - time.monotonic()
                 if left > 0:
@@ -59,9 +63,9 @@ class Direction:
         writer.close()
 
 
-async def serve(listener, port, bits_per_s, delay_s):
+async def serve(listener, port, bits_per_s, delay_s, carried):
     """Takes connections until the process ends."""
-    there, back = Direction(bits_per_s, delay_s), Direction(bits_per_s, delay_s)
+    there, back = Direction(bits_per_s, delay_s, carried), Direction(bits_per_s, delay_s)
 
     async def connected(reader, writer):
         try:
@@ -82,10 +86,10 @@ async def serve(listener, port, bits_per_s, delay_s):
         await server.serve_forever()
 
 
-def run(listener, port, bits_per_s, delay_s):
+def run(listener, *how):
     """The proxy's process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    asyncio.run(serve(listener, port, bits_per_s, delay_s))
+    asyncio.run(serve(listener, *how))
 
 
 class Link:
@@ -96,8 +100,13 @@ class Link:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         listener.bind(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        self.child = multiprocessing.Process(target=run, args=(listener, port, bits_per_s, delay_s), daemon=True)
+        self.bytes = multiprocessing.Value("Q", 0, lock=False)  # only the child writes
+        self.child = multiprocessing.Process(target=run, args=(listener, port, bits_per_s, delay_s, self.bytes), daemon=True)
         self.listener = listener
+
+    def carried(self):
+        """How many bytes of all connections it has taken towards the port."""
+        return self.bytes.value
 
     def __enter__(self):
         self.child.start()

@@ -6,6 +6,7 @@ import os
 import pathlib
 import statistics
 import subprocess
+import time
 
 import harness
 import throttle
@@ -71,6 +72,14 @@ def end(*apps):
         app.end()
 
 
+def wait_until_carried(bed, amount, *apps):
+    """Waits until so many bytes have passed the link; these apps must not end meanwhile."""
+    until = time.monotonic() + harness.WAIT_S
+    while bed.link.carried() < amount:
+        check(time.monotonic() < until, f"{bed.link.carried()} bytes of {amount} have passed the link")
+        check(all(app.pump(0.01) for app in apps), "an app has ended")
+
+
 # promise: live-order
 def a_file_of_5_mb_arrives_intact_beside_a_tag():
     with Bed() as bed:
@@ -119,7 +128,9 @@ def a_reader_killed_in_the_middle_disturbs_nobody():
         doomed = bed.load("two", "doomed", "receive", "demo/one/file")
         reader = bed.load("two", "reader", "receive", "demo/one/file")
         sender = bed.load("one", "sender", "send", "demo/one/file", 2_000_000, 2)
-        check(not doomed.lines("^value"), "it has not come yet")
+        sender.wait("^begins")
+        wait_until_carried(bed, 500_000, sender)
+        check(not doomed.lines("^value") and not sender.lines("^sent"), "it is on its way")
         doomed.kill()
         for _ in range(2):
             sent = sender.wait("^sent (.*)")[1]
