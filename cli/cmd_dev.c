@@ -136,7 +136,7 @@ static int dev_plant(const struct args *args)
                             args->dir ? "dir" : "address", args->brokers);
     enum mr_rc rc = dev_plant_make(args, &plan, &err);
     if (rc)
-        return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+        return report_local(rc, &err);
     int code = dev_run(&plan);
     plant_remove(plan.dir);
     return code;
@@ -150,7 +150,7 @@ static int dev_one(const struct args *args)
     if (!rc)
         rc = prepare(args, &plan, &err);
     if (rc)
-        return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+        return report_local(rc, &err);
     if (place_is_listening(plan.socket)) {
         report_note("an agent answers already on %s. Use it: millrace --socket %s get; or choose another folder: --dir",
                     plan.socket, plan.socket);

@@ -41,7 +41,7 @@ static int init_site(const struct args *args)
                                    .socket = args->socket};
     enum mr_rc rc = bootstrap_make(&wish, &err);
     if (rc)
-        return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+        return report_local(rc, &err);
     if (args->json) {
         bootstrap_list_json(&wish, stdout);
         return EXIT_DONE;
@@ -142,7 +142,7 @@ static int init_plant(const struct args *args)
                             out_of_place(args));
     enum mr_rc rc = plant_make(&wish, &plant, &err);
     if (rc)
-        return report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+        return report_local(rc, &err);
     size_t len = strlen(args->out);
     while (len > 1 && args->out[len - 1] == '/')
         len--;

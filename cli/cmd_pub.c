@@ -38,7 +38,12 @@ static int read_file(struct pub *pub, uint32_t type)
                                           .as.ptr = pub->text.data ? (const char *)pub->text.data : ""};
     if (!rc)
         rc = value_check_large(&pub->record.value, &err);
-    return rc ? report_failure("", rc, "%s", err.text) : EXIT_DONE;
+    if (!rc && pub->args->keep && pub->text.len > VALUE_MAX_BYTES) {
+        err_set(&err, "%s has %zu bytes: with --keep at most %d, for what is longer is never kept", pub->args->file,
+                pub->text.len, VALUE_MAX_BYTES);
+        rc = MR_TOO_BIG;
+    }
+    return rc ? report_local(rc, &err) : EXIT_DONE;
 }
 
 static int read_value(struct pub *pub)

@@ -75,10 +75,7 @@ static int open_source(struct replay *r)
     const char *path = args->words[0];
     enum mr_rc rc = args->map ? replay_csv_open(path, args->map, &r->source, &err)
                               : replay_shdr_open(path, args->units, args->device, &r->source, &err);
-    if (!rc)
-        return EXIT_DONE;
-    report_failure("", rc, "%s", err.text);
-    return EXIT_FAILED; /* 3 is for what is not found on the bus */
+    return rc ? report_local(rc, &err) : EXIT_DONE;
 }
 
 /* -- replaying -- */

@@ -310,7 +310,7 @@ int dev_run(const struct dev_plan *plan)
     init_programs(&d);
     enum mr_rc rc = start(&d, &err);
     if (rc) {
-        d.code = report_failure("", rc, "%s", *err.text ? err.text : rc_text(rc));
+        d.code = report_local(rc, &err);
     } else {
         in_ms(&d, d.look, LOOK_MS);
         if (plan->seconds)

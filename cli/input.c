@@ -6,6 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io/fs.h"
+
+static enum mr_rc failed(const char *name, int why, struct err *err)
+{
+    err_set(err, "%s: %s", name, why == EISDIR ? "it is a folder" : strerror(why));
+    return fs_rc(why);
+}
+
 static enum mr_rc read_all(int fd, const char *name, struct buf *ret, struct err *err)
 {
     char chunk[16384];
@@ -15,8 +23,7 @@ static enum mr_rc read_all(int fd, const char *name, struct buf *ret, struct err
         if (n > 0) {
             rc = buf_append(ret, chunk, (size_t)n);
         } else if (errno != EINTR) {
-            err_set(err, "%s: %s", name, strerror(errno));
-            return MR_UNKNOWN;
+            return failed(name, errno, err);
         }
     }
     if (rc == MR_TOO_BIG)
@@ -35,10 +42,8 @@ static enum mr_rc read_stdin(struct buf *ret, struct err *err)
 enum mr_rc input_read_file(const char *path, struct buf *ret, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        err_set(err, "%s: %s", path, strerror(errno));
-        return MR_NOT_FOUND;
-    }
+    if (fd < 0)
+        return failed(path, errno, err);
     enum mr_rc rc = read_all(fd, path, ret, err);
     (void)close(fd);
     return rc;

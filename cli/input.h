@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 /* Appends the argument's bytes, or for "-" all of standard input; one line end at its end does not count. NULL: nothing.
- * MR_TOO_BIG: more than ret's maximum; MR_NO_MEMORY; MR_UNKNOWN: it cannot be read. */
+ * MR_TOO_BIG: more than ret's maximum; MR_NO_MEMORY; else as fs_rc(): it cannot be read. */
 MUST enum mr_rc input_read(const char *argument, struct buf *ret, struct err *err);
-/* Appends all bytes of a file. Results as above; MR_NOT_FOUND: it cannot be opened. */
+/* Appends all bytes of a file. Results as above. */
 MUST enum mr_rc input_read_file(const char *path, struct buf *ret, struct err *err);
 #endif

@@ -80,6 +80,12 @@ int report_failure(const char *where, enum mr_rc rc, const char *format, ...)
     return report_exit(rc);
 }
 
+int report_local(enum mr_rc rc, const struct err *err)
+{
+    (void)report_failure("", rc, "%s", *err->text ? err->text : rc_text(rc));
+    return EXIT_FAILED;
+}
+
 int report_usage(const char *command, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];

@@ -43,6 +43,24 @@ static void an_error_has_class_reason_and_way(void **state)
            "millrace: not valid: two\\nlines\\u{1B}\n");
 }
 
+static void fail_locally(void *user)
+{
+    struct told *told = user;
+    struct err err = {{0}};
+    err_set(&err, "%s", told->words);
+    told->code = report_local(told->rc, &err);
+}
+
+static void what_is_missing_on_this_machine_is_a_plain_failure(void **state)
+{
+    struct told told = {"", "x: there is none", MR_NOT_FOUND, 0};
+    char *text = captured_stderr(fail_locally, &told);
+    (void)state;
+    assert_string_equal(text, "millrace: not found: x: there is none\n");
+    assert_int_equal(told.code, EXIT_FAILED);
+    free(text);
+}
+
 static void a_reason_that_names_its_class_is_not_said_twice(void **state)
 {
     (void)state;
@@ -84,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_has_class_reason_and_way),
+        cmocka_unit_test(what_is_missing_on_this_machine_is_a_plain_failure),
         cmocka_unit_test(a_reason_that_names_its_class_is_not_said_twice),
         cmocka_unit_test(exit_codes_follow_the_result),
         cmocka_unit_test(wrong_use_is_told_with_where_to_read_on),
