@@ -5,7 +5,6 @@
 import itertools
 import subprocess
 import sys
-import time
 
 import harness
 import load
