@@ -9,20 +9,33 @@ static const int64_t ack_wait_ns = (int64_t)SUBSCRIBED_WAIT_MS * 1000000;
 /* -- one entry -- */
 static bool is_ready(const struct entry *e)
 {
-    const struct upstream *u = e->upstream; /* a broker has every last value itself */
-    if (!u || !hub_has_uplink(e->port->hub))
+    const struct upstream *u = e->upstream;
+    const struct hub *h = e->port->hub;
+    if (!u)
         return true;
-    return u->at[0].is_acked && (u->at[0].is_complete || e->kind == INTEREST_SERVE);
+    if (h->kind == HUB_BROKER) /* it has every last value, but its end stands behind what peers sent before they knew */
+        return u->n_waiting == 0;
+    return !hub_has_uplink(h) || (u->at[0].is_acked && (u->at[0].is_complete || e->kind == INTEREST_SERVE));
 }
 
-void hub_settle_if_ready(struct entry *e)
+static void settle(struct entry *e)
 {
-    if (e->state != ENTRY_WAITING || !is_ready(e))
-        return;
     if (e->wants_snapshot)
         hub_begin_walk(e, false);
     else
         e->state = ENTRY_SETTLED;
+}
+
+void hub_settle_if_ready(struct entry *e)
+{
+    struct port *p = e->port;
+    if (e->state != ENTRY_WAITING || !is_ready(e))
+        return;
+    settle(e);
+    if (p->kind == PORT_MESH_IN && e->kind == INTEREST_SUBSCRIBE) { /* in the place where it came into force */
+        hub_must(p, session_snapshot_end(p->session, e->id));
+        hub_mark(p);
+    }
 }
 
 /* -- acknowledgements -- */
@@ -54,10 +67,23 @@ void hub_ack_if_ready(struct port *p)
     hub_mark(p);
 }
 
+/* Without the peers that did not answer in time. */
+static void settle_all(struct port *p)
+{
+    struct list *at, *after;
+    LIST_EACH(at, after, &p->entries)
+    {
+        struct entry *e = container_of(at, struct entry, in_port);
+        if (e->state == ENTRY_WAITING)
+            settle(e);
+    }
+}
+
 void hub_acks_tick(struct hub *h)
 {
     while (hub_acks_deadline(h) <= h->now_ns) {
         struct port *p = container_of(list_take_first(&h->acking), struct port, in_acking);
+        settle_all(p);
         hub_ack_if_ready(p);
     }
 }

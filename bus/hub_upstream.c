@@ -50,13 +50,21 @@ static bool is_waited_for(const struct up *up)
     return up->hub->kind == HUB_AGENT || up->state != UP_GONE;
 }
 
+/* For a broker an entry is in force at a peer when its end came in band: what was sent before is behind us. An agent hears
+ * of it from its broker by the acknowledgement, and its snapshots wait for theirs. */
+static bool is_in_force(const struct hub *h, const struct upstream_at *at)
+{
+    bool needs_end = h->kind == HUB_BROKER && at->upstream->kind == INTEREST_SUBSCRIBE;
+    return at->is_acked && (at->is_complete || !needs_end);
+}
+
 /* Counts anew whom it waits for; ports know how many of their entries wait at all. */
 static void count_waiting(const struct hub *h, struct upstream *u)
 {
     struct list *at, *after;
     uint32_t n = 0;
     for (uint32_t i = 0; i < h->n_ups; i++)
-        n += is_waited_for(&h->ups[i]) && !u->at[i].is_acked;
+        n += is_waited_for(&h->ups[i]) && !is_in_force(h, &u->at[i]);
     bool waited = u->n_waiting, waits = n;
     u->n_waiting = n;
     if (waited == waits)
@@ -181,12 +189,11 @@ static void refuse_all(struct hub *h, struct upstream *u, enum mr_rc rc, const c
     free_upstream(h, u);
 }
 
-/* For an agent all is as before when the last snapshot has ended: that comes in the place where its entry came into force, while
- * an acknowledgement overtakes the records that are still queued from before. */
-static bool is_whole(const struct upstream_at *at, const struct hub *h)
+/* All is as before when the last snapshot has ended: that comes in the place where its entry came into force, while an
+ * acknowledgement overtakes the records that are still queued from before. */
+static bool is_whole(const struct upstream_at *at)
 {
-    bool wants_snapshot = h->kind == HUB_AGENT && at->upstream->kind == INTEREST_SUBSCRIBE;
-    return at->is_acked && (at->is_complete || !wants_snapshot);
+    return at->is_acked && (at->is_complete || at->upstream->kind == INTEREST_SERVE);
 }
 
 void hub_close_span_if_whole(struct up *up)
@@ -196,7 +203,7 @@ void hub_close_span_if_whole(struct up *up)
     if (!up->is_span_open || !hub_is_up(up) || (h->kind == HUB_BROKER && !up->is_listed))
         return;
     for (const struct upstream *u; (u = map_next(&h->upstreams, &cursor));)
-        if (!is_whole(&u->at[up->index], h))
+        if (!is_whole(&u->at[up->index]))
             return;
     hub_close_span(up);
 }
@@ -227,6 +234,7 @@ static void go_on_without(struct port *peer, struct upstream *u, const char *rea
                reason);
     list_remove(&at->in_unacked);
     at->is_acked = true;
+    at->is_complete = true;
     count_waiting(peer->hub, u);
     hub_open_span(peer->up, false);
     go_on(u);
@@ -254,6 +262,7 @@ void hub_on_snapshot_end(void *user, uint32_t interest)
     struct upstream *u = map64_get(&h->upstream_by_id, interest);
     if (u) {
         u->at[p->up->index].is_complete = true;
+        count_waiting(h, u);
         go_on(u);
     }
     hub_close_span_if_whole(p->up);
