@@ -1,4 +1,5 @@
 /* replay_csv.c - a CSV file as a source of records: a row is one instant, each of its mapped columns a tag. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -45,26 +46,37 @@ static enum mr_rc add_line(struct csv_source *s, bool is_first, const char *line
     return rc ? rc : buf_reserve(&s->text, 1); /* csv_split() ends the last field */
 }
 
+/* A record of several lines that is wrong because a quote in it is not closed: says where it began. The lines it took
+ * were rows most likely, so that those after it keep their times. */
+static enum mr_rc fail_open_quote(struct csv_source *s, uint64_t first, struct err *err)
+{
+    s->rows += lines_number(s->base.lines) - first;
+    err_set(err, "the record that begins in line %" PRIu64 " has a quote that is not closed", first);
+    return MR_INVALID;
+}
+
 /* Gathers the lines of one record into text and splits it. MR_NOT_FOUND: the end; MR_INVALID: wrong, in words. */
 static enum mr_rc read_record(struct csv_source *s, size_t *ret_n, struct err *err)
 {
     char *line;
     size_t len;
-    bool is_first = true;
+    uint64_t first = lines_number(s->base.lines) + 1;
     buf_clear(&s->text);
     do {
+        bool is_first = lines_number(s->base.lines) < first;
         enum mr_rc rc = lines_next(s->base.lines, &line, &len, err);
-        if (rc == MR_NOT_FOUND && !is_first)
-            break; /* a quote is open: csv_split() says so */
         if (!rc)
             rc = add_line(s, is_first, line, len);
+        if (rc == MR_NOT_FOUND && !is_first && lines_number(s->base.lines) == first)
+            break; /* csv_split() says which field's */
+        if (!is_first && (rc == MR_NOT_FOUND || rc == MR_TOO_BIG))
+            return fail_open_quote(s, first, err);
         if (rc == MR_TOO_BIG) {
-            err_set(err, "a record has at most %d bytes; is a quote not closed?", CSV_RECORD_MAX - 1);
+            err_set(err, "a record has at most %d bytes", CSV_RECORD_MAX - 1);
             return MR_INVALID;
         }
         if (rc)
             return rc;
-        is_first = false;
     } while (!csv_is_whole((const char *)s->text.data, s->text.len, s->map.delimiter));
     return csv_split((char *)s->text.data, s->text.len, s->map.delimiter, s->fields, ret_n, err) ? MR_INVALID : MR_OK;
 }

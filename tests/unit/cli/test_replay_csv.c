@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,42 @@ static void rows_without_times_follow_each_other_by_the_period(void **state)
                         "end 23\n");
     assert_int_equal(records_tally().wrong, 1);
     assert_int_equal(records_tally().ignored, 1);
+}
+
+static const char by_rows[] = "time: {row: 1 s, start: \"2026-03-01T00:00:00Z\"}\n"
+                              "columns: [{column: x, type: int}]\n";
+
+static void a_quote_that_is_not_closed_says_where_it_opened(void **state)
+{
+    (void)state;
+    assert_string_equal(records("x\n1\n\"2\n3\n4\n", by_rows), "x 1 [] Good 2026-03-01T00:00:00.000000Z\n"
+                                                               "end 23\n");
+    assert_non_null(strstr(records_said(), "the record that begins in line 3 has a quote that is not closed\n"));
+}
+
+static void rows_behind_one_keep_their_times(void **state)
+{
+    enum { LINES = 1100, LINE_BYTES = 1000 }; /* more than a record may have: it is given up with the last of them */
+    size_t len = 0;
+    char *text = mem_calloc(LINES + 1, LINE_BYTES);
+    (void)state;
+    assert_non_null(text);
+    len += (size_t)sprintf(text, "x\n1\n\"2\n");
+    for (int i = 0; len + LINE_BYTES < (size_t)1024 * 1024 + LINE_BYTES; i++)
+        len += (size_t)sprintf(text + len, "%0*d\n", LINE_BYTES - 1, i);
+    size_t rows = 2; /* "1", and the one with the quote */
+    for (const char *at = strstr(text, "\"2\n") + 3; (at = strchr(at, '\n')); at++)
+        rows++;
+    strcpy(text + len, "7\n");
+    char wanted[256];
+    snprintf(wanted, sizeof wanted,
+             "x 1 [] Good 2026-03-01T00:00:00.000000Z\n"
+             "x 7 [] Good 2026-03-01T00:%02zu:%02zu.000000Z\n"
+             "end 23\n",
+             rows / 60, rows % 60);
+    assert_string_equal(records(text, by_rows), wanted);
+    assert_int_equal(records_tally().wrong, 1);
+    mem_free(text);
 }
 
 static void patterns_name_many_columns_and_a_name_comes_first(void **state)
@@ -242,6 +279,8 @@ int main(void)
         cmocka_unit_test(columns_become_tags_of_their_types),
         cmocka_unit_test(a_mark_quotes_and_other_delimiters_are_fine),
         cmocka_unit_test(rows_without_times_follow_each_other_by_the_period),
+        cmocka_unit_test(a_quote_that_is_not_closed_says_where_it_opened),
+        cmocka_unit_test(rows_behind_one_keep_their_times),
         cmocka_unit_test(patterns_name_many_columns_and_a_name_comes_first),
         cmocka_unit_test(what_is_wrong_is_told_counted_and_left_out),
         cmocka_unit_test(only_the_first_twenty_mistakes_are_told),
