@@ -26,7 +26,7 @@ struct replay {
     struct pace pace;
     struct progress progress;
     int64_t from_us, to_us;    /* what is outside is left out; INT64_MIN and INT64_MAX: all is in */
-    uint64_t records;          /* published */
+    uint64_t records;          /* taken by the SDK; in the end, published */
     uint64_t outside, too_big; /* left out */
     int64_t last_us;           /* source time of the last record published */
     int64_t begin_ns;
@@ -229,6 +229,10 @@ static int run(struct replay *r)
     r->progress = progress_begin(args->words[0], isatty(STDERR_FILENO) == 1, r->begin_ns);
     enum replay_end end = replay_all(r);
     progress_end(&r->progress);
+    if (end) {
+        uint64_t left = replay_out_stop(r->out);
+        r->records -= left < r->records ? left : r->records;
+    }
     print_summary(r, end);
     if (end == REPLAY_INTERRUPTED)
         return EXIT_INTERRUPTED;

@@ -15,6 +15,7 @@
 
 enum {
     ROOM_WAIT_MS = 100,    /* between looks for a signal while there is no room */
+    STOP_WAIT_MS = 2000,   /* for what is queued, when interrupted */
     CONFIRM_WAIT_MS = 500, /* then the mark is published again: it, or the answer, may have been lost */
     CONFIRM_NOTE_AT = 6,   /* marks published in vain before the user is told */
     TURN_RECORDS = 256,    /* between turns of the loop */
@@ -27,6 +28,7 @@ struct replay_out {
     struct mr_tag **tags; /* by number; NULL: not declared yet */
     size_t n_tags;
     size_t since_turn;
+    uint64_t queued;   /* records and marks the SDK took, so far */
     bool is_confirmed; /* a subscriber confirms */
     bool is_unsure;    /* the agent went away with records it had not said to have */
     char mark_topic[TOPIC_MAX_BYTES + 1], taken_topic[TOPIC_MAX_BYTES + 1];
@@ -97,6 +99,7 @@ static enum replay_end publish(struct replay_out *out, const struct mr_pub *pub)
     }
     if (rc == MR_TOO_BIG)
         return REPLAY_TOO_BIG;
+    out->queued += rc == MR_OK;
     if (rc)
         client_fail(out->client, rc);
     return rc ? REPLAY_FAILED : REPLAY_TAKEN;
@@ -235,6 +238,7 @@ static enum replay_end write_tag(struct replay_out *out, const struct replay_sou
     }
     if (rc == MR_TOO_BIG)
         return publish_plain(out, source, record);
+    out->queued += rc == MR_OK;
     if (rc)
         client_fail(out->client, rc);
     return rc ? REPLAY_FAILED : REPLAY_TAKEN;
@@ -286,6 +290,20 @@ enum replay_end replay_out_finish(struct replay_out *out)
     out->marks++;
     end = publish_mark(out);
     return end ? end : wait_for_taken(out, 0);
+}
+
+uint64_t replay_out_stop(struct replay_out *out)
+{
+    struct mr_stats stats = {.size = sizeof stats};
+    if (mr_flush(client_bus(out->client), MR_ACCEPTED, STOP_WAIT_MS) == MR_OK && !out->is_unsure)
+        return 0;
+    mr_get_stats(client_bus(out->client), &stats);
+    uint64_t left = out->queued > stats.sent ? out->queued - stats.sent : 0;
+    report_note("the agent has not confirmed all: %" PRIu64
+                " records at least did not reach it, and what it was handed "
+                "right before may be lost",
+                left);
+    return left;
 }
 
 static enum mr_rc begin_confirm(struct replay_out *out, const char *confirm)

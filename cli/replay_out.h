@@ -32,6 +32,10 @@ enum replay_end replay_out_write(struct replay_out *out, const struct replay_sou
 /* Waits until the agent has all, and with `confirm` until the subscriber has. */
 enum replay_end replay_out_finish(struct replay_out *out);
 
+/* Ends early, after a signal or a failure: waits a little while until the agent has all, and tells on stderr when it has
+ * not. Returns how many of those taken it was never handed, at least. */
+uint64_t replay_out_stop(struct replay_out *out);
+
 /* Below --confirm: marks go out on the first, and are said back on the second. */
 #define REPLAY_MARK_LEVEL "mark"
 #define REPLAY_TAKEN_LEVEL "taken"
