@@ -18,7 +18,7 @@ struct sub {
     size_t topic_width; /* of the widest topic so far */
     uint64_t values;
     size_t n_open;
-    bool is_denied;
+    bool has_failed; /* told: it ends with EXIT_FAILED */
 };
 
 enum { TOPIC_WIDTH_MAX = 48 };
@@ -96,7 +96,7 @@ static void on_data(struct sub *sub, const struct mr_msg *msg)
 
 static void on_end(struct sub *sub, const struct mr_msg *msg)
 {
-    sub->is_denied = sub->is_denied || msg->cause == MR_RIGHTS;
+    sub->has_failed = sub->has_failed || msg->cause == MR_RIGHTS;
     report_failure(client_where(sub->client), msg->cause == MR_RIGHTS ? MR_DENIED : MR_CLOSED, "%s",
                    msg->text ? msg->text : msg->topic);
     if (--sub->n_open == 0)
@@ -122,14 +122,17 @@ static void on_message(void *user, const struct mr_msg *msg)
 /* -- confirming: a mark of `millrace replay --confirm` is said back once it has come, and with it all that was before it -- */
 static void on_mark(void *user, const struct mr_msg *msg)
 {
-    const struct sub *sub = user;
+    struct sub *sub = user;
     char topic[TOPIC_MAX_BYTES + 1];
     if (msg->kind != MR_DATA || replay_mark_topic(sub->args->confirm, REPLAY_TAKEN_LEVEL, topic))
         return;
     const struct mr_pub pub = {.size = sizeof pub, .topic = topic, .value = msg->value, .source_us = MR_NO_TIME};
     enum mr_rc rc = mr_publish_opt(client_bus(sub->client), &pub);
-    if (rc >= MR_INVALID) /* no room: the mark is said again, and so is this */
-        client_fail(sub->client, rc);
+    if (rc < MR_INVALID || sub->has_failed) /* no room: the mark is said again, and so is this */
+        return;
+    client_fail(sub->client, rc);
+    sub->has_failed = true; /* the replay waits for what cannot be said: it would be told at every mark */
+    client_done(sub->client);
 }
 
 static enum mr_rc confirm_marks(struct sub *sub)
@@ -161,7 +164,7 @@ static int run(struct sub *sub)
         return client_fail(sub->client, rc);
     client_watch_state(sub->client);
     enum client_end end = client_run(sub->client, seconds ? seconds * 1000 : -1);
-    if (end == CLIENT_CLOSED || sub->is_denied || sub->n_open == 0)
+    if (end == CLIENT_CLOSED || sub->has_failed || sub->n_open == 0)
         return EXIT_FAILED;
     if (end == CLIENT_LATE && args->count)
         return report_failure(client_where(sub->client), MR_TIMEOUT, "%llu of %llu values came",
