@@ -106,7 +106,9 @@ static enum mr_rc check_wish(const struct bootstrap *wish, char reach[ZSOCK_ADDR
         rc = check_reach(wish->reach, reach, err);
     if (!rc)
         rc = check_data(wish->data, err);
-    return rc ? rc : setup_check_quotable("socket", wish->socket, err);
+    if (!rc)
+        rc = setup_check_quotable("socket", wish->socket, err);
+    return rc || !wish->socket ? rc : setup_check_socket(wish->dir, wish->socket, err);
 }
 
 static enum mr_rc check_free(const struct bootstrap *wish, struct err *err)

@@ -19,7 +19,8 @@ struct bootstrap {
 
 /* Makes broker.yaml, broker.key, registry.yaml, directory.yaml, agent.yaml, agent.key, admin.key and contexts/admin.yaml in
  * dir; keys are readable by the owner only.
- * MR_INVALID: a name, path or address, or a file is there already: nothing was made; MR_CLOSED: a held signal
+ * MR_INVALID: a name, path or address, or a file is there already: nothing was made; MR_TOO_BIG: the folder, or a
+ * socket; MR_CLOSED: a held signal
  * (interrupt.h) waits; else as fs_write(): what had been made is removed again. */
 MUST enum mr_rc bootstrap_make(const struct bootstrap *wish, struct err *err);
 

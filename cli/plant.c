@@ -273,7 +273,20 @@ static enum mr_rc take_dir(struct making *m, struct err *err)
         return MR_TOO_BIG;
     }
     memcpy(m->dir, m->wish->dir, len);
-    return MR_OK;
+    const char *slash = strrchr(m->dir, '/');
+    const char *name = slash ? slash + 1 : m->dir;
+    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return MR_OK;
+    err_set(err, "the folder of a plant is made anew: give its name, not '%s'", m->wish->dir);
+    return MR_INVALID;
+}
+
+/* Of the last agent, whose name is the longest. */
+static enum mr_rc check_sockets(const struct making *m, struct err *err)
+{
+    char socket[FILE_SIZE];
+    snprintf(socket, sizeof socket, "%s%" PRIu64 "/agent.sock", m->wish->name, m->wish->agents);
+    return setup_check_socket(m->dir, socket, err);
 }
 
 /* An empty folder may be taken: it is replaced. */
@@ -331,6 +344,8 @@ static enum mr_rc plan(struct making *m, struct err *err)
     enum mr_rc rc = check_wish(m->wish, err);
     if (!rc)
         rc = take_dir(m, err);
+    if (!rc)
+        rc = check_sockets(m, err);
     if (!rc)
         rc = check_free(m, err);
     if (!rc)

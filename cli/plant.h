@@ -34,7 +34,7 @@ struct plant {
 };
 
 /* Makes all or nothing; the caller frees *ret with plant_free(). MR_INVALID: a number, name, path, or the folder is not empty;
- * MR_TOO_BIG: the folder's name; MR_WOULD_BLOCK: no ports are free; MR_CLOSED: a held signal (interrupt.h) waits;
+ * MR_TOO_BIG: the folder's name, too long for it or for the sockets in it; MR_WOULD_BLOCK: no ports are free; MR_CLOSED: a held signal (interrupt.h) waits;
  * MR_NO_MEMORY; else as fs_write(). */
 MUST enum mr_rc plant_make(const struct plant_wish *wish, struct plant **ret, struct err *err);
 

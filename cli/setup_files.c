@@ -1,9 +1,12 @@
 /* setup_files.c - see setup_files.h. */
 #include "cli/setup_files.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/conf.h"
 #include "base/clock.h"
 #include "base/io/conf_parts.h"
 #include "base/io/fs.h"
@@ -39,6 +42,22 @@ enum mr_rc setup_check_path(const char *path, struct err *err)
         return setup_check_quotable("path", path, err);
     err_set(err, "path '%s' %s", path, topic_rule_text(rule));
     return MR_INVALID;
+}
+
+enum mr_rc setup_check_socket(const char *dir, const char *socket, struct err *err)
+{
+    char here[PATH_MAX] = "";
+    size_t len = strlen(socket);
+    if (*socket != '/') {
+        len += strlen(dir) + 1;
+        if (*dir != '/' && getcwd(here, sizeof here))
+            len += strlen(here) + 1;
+    }
+    if (len < AGENT_SOCKET_SIZE)
+        return MR_OK;
+    err_set(err, "the agent's socket: the path of one has at most %d bytes, and %s in this folder makes %zu",
+            AGENT_SOCKET_SIZE - 1, socket, len);
+    return MR_TOO_BIG;
 }
 
 void setup_person_path(const char *path, char out[TOPIC_MAX_BYTES + 1])

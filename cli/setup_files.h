@@ -60,6 +60,9 @@ MUST enum mr_rc setup_check_path(const char *path, struct err *err);
 /* What goes into a YAML text in quotes; NULL is fine. MR_INVALID: it has quotes, backslashes or line ends. */
 MUST enum mr_rc setup_check_quotable(const char *what, const char *text, struct err *err);
 
+/* The socket of an agent whose file is in dir. MR_TOO_BIG: its path, from the root, is longer than that of a socket may be. */
+MUST enum mr_rc setup_check_socket(const char *dir, const char *socket, struct err *err);
+
 /* The path of the person who runs the bus, in the plant that begins with the first level of path. */
 void setup_person_path(const char *path, char out[TOPIC_MAX_BYTES + 1]);
 

@@ -144,6 +144,20 @@ static void names_paths_and_addresses_are_checked_first(void **state)
     expect_refused(wish, "no quotes");
 }
 
+static void a_socket_has_the_longest_path_there_may_be_and_no_longer(void **state)
+{
+    enum { MOST = 107 };
+    struct bootstrap wish = wish_in(*state);
+    struct err err = {{0}};
+    char socket[MOST + 2] = "/tmp/";
+    memset(socket + 5, 'x', MOST + 1 - 5);
+    wish.socket = socket;
+    assert_int_equal(bootstrap_make(&wish, &err), MR_TOO_BIG);
+    assert_non_null(strstr(err.text, "has at most 107 bytes"));
+    socket[MOST] = '\0';
+    assert_int_equal(bootstrap_make(&wish, &err), MR_OK);
+}
+
 static void everywhere_is_reached_at_home(void **state)
 {
     struct bootstrap wish = wish_in(*state);
@@ -201,6 +215,7 @@ int main(void)
         TEST(keys_are_secret_and_the_programs_read_the_rest),
         TEST(nothing_is_overwritten),
         TEST(names_paths_and_addresses_are_checked_first),
+        TEST(a_socket_has_the_longest_path_there_may_be_and_no_longer),
         TEST(everywhere_is_reached_at_home),
         TEST(agents_are_told_what_reach_says),
         TEST(every_failed_allocation_leaves_nothing_behind),

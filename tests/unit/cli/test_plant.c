@@ -358,6 +358,30 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
     }
 }
 
+static void the_folder_needs_a_name(void **state)
+{
+    static const char *const without[] = {".", "..", "./", "/", "some/.."};
+    struct plant_wish wish = wish_in(*state);
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        wish.dir = without[i];
+        expect_refused(&wish, MR_INVALID, "the folder of a plant is made anew: give its name");
+    }
+}
+
+static void the_longest_path_of_a_socket_fits(void **state)
+{
+    enum { MOST = 107, BELOW = sizeof "/agent4/agent.sock" - 1 };
+    struct world *w = *state;
+    const struct plant_wish wish = wish_in(w);
+    size_t len = strlen(w->plant);
+    memset(w->plant + len, 'x', MOST - BELOW - len);
+    w->plant[MOST - BELOW] = '\0';
+    make(&wish);
+    w->plant[MOST - BELOW] = 'x';
+    w->plant[MOST - BELOW + 1] = '\0';
+    expect_refused(&wish, MR_TOO_BIG, "has at most 107 bytes");
+}
+
 static void who_interrupts_finds_nothing_left_behind(void **state)
 {
     const struct world *w = *state;
@@ -390,6 +414,8 @@ int main(void)
         TEST(a_folder_name_may_be_too_long),
         TEST(ports_in_use_are_left_alone),
         TEST(the_script_is_whole),
+        TEST(the_folder_needs_a_name),
+        TEST(the_longest_path_of_a_socket_fits),
         TEST(who_interrupts_finds_nothing_left_behind),
         TEST(every_failed_allocation_leaves_nothing_behind),
     };
