@@ -81,6 +81,10 @@ static enum mr_rc check_tag(const struct replay_tags *tags, const struct replay_
         err_set(err, "'%s' would be published twice", tag->topic);
         return MR_INVALID;
     }
+    if (tag->description && strlen(tag->description) > REPLAY_DESCRIPTION_MAX) {
+        err_set(err, "'%s': a description has at most %d bytes", tag->topic, REPLAY_DESCRIPTION_MAX);
+        return MR_INVALID;
+    }
     enum unit_kind kind = tag->unit ? unit_normalise(tag->unit, strlen(tag->unit), unit) : UNIT_KNOWN;
     if (kind != UNIT_TOO_LONG && kind != UNIT_NOT_TEXT)
         return MR_OK;

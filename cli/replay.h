@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "cli/replay_lines.h"
 
-enum { REPLAY_TAGS_MAX = 65536 };
+enum { REPLAY_TAGS_MAX = 65536, REPLAY_DESCRIPTION_MAX = 256 /* bytes, as mr_tag_def says */ };
 
 /* A tag of the recording, as it will be declared. Texts are owned by the table. */
 struct replay_tag {
@@ -89,7 +89,7 @@ void replay_source_fini(struct replay_source *source);
 void replay_wrong(struct replay_source *source, const char *format, ...) FORMAT_CHECKED(2, 3);
 
 /* For formats: adds a tag; texts are copied, NULL is "". MR_INVALID: a tag of this topic is there, or the topic is none,
- * or the unit is no text of at most 32 bytes; MR_TOO_BIG: REPLAY_TAGS_MAX; MR_NO_MEMORY. */
+ * or the unit is no text of at most 32 bytes, or the description longer than REPLAY_DESCRIPTION_MAX; MR_TOO_BIG: REPLAY_TAGS_MAX; MR_NO_MEMORY. */
 MUST enum mr_rc replay_add_tag(struct replay_source *source, const struct replay_tag *tag, uint32_t *ret_number,
                                struct err *err);
 

@@ -89,9 +89,11 @@ static enum mr_rc print(const struct replay_source *source, const struct seen *s
     for (size_t i = 0; i < source->tags.n && !rc; i++) {
         char topic[TOPIC_MAX_BYTES + 1];
         rc = replay_topic(args->to, source->tags.all[i].topic, topic, sizeof topic);
-        if (!rc && args->json)
+        if (rc)
+            report_note("'%s/%s' is longer than %d bytes", args->to, source->tags.all[i].topic, TOPIC_MAX_BYTES);
+        else if (args->json)
             print_json(&source->tags.all[i], &seen[i], topic);
-        else if (!rc)
+        else
             rc = add_row(table, &source->tags.all[i], &seen[i], topic);
     }
     if (!rc && !args->json)

@@ -195,10 +195,14 @@ static enum mr_rc add_asset_line(struct shdr_source *s, const char *line, size_t
 /* Gathers the lines up to the one that ends the asset. MR_INVALID: wrong, in words, and skipped. */
 static enum mr_rc gather(struct shdr_source *s, const char *end, struct err *err)
 {
-    char *line, mark[128];
+    char *line, mark[SHDR_MARK_MAX + 1];
     size_t len, bytes = 0;
     enum mr_rc rc;
     snprintf(mark, sizeof mark, "%s", end); /* the line it stands in is given back by the next call */
+    if (strlen(end) > SHDR_MARK_MAX) {
+        err_set(err, "what ends an asset has at most %d bytes, not %zu", SHDR_MARK_MAX, strlen(end));
+        return MR_INVALID;
+    }
     buf_clear(&s->room.text);
     do {
         rc = lines_next(s->base.lines, &line, &len, err);
@@ -235,8 +239,11 @@ static enum mr_rc read_asset(struct shdr_source *s, struct asset **ret, struct e
     const char *id = s->line.fields[0].text;
     struct asset *asset = map_get(&s->assets, id, strlen(id));
     enum mr_rc rc = asset ? MR_OK : make_asset(s, id, s->line.fields[1].text, &asset, err);
+    struct err unread = {{0}};
     if (!rc)
         rc = asset_text(s, err);
+    else if (rc == MR_INVALID && asset_text(s, &unread) == MR_NO_MEMORY) /* its lines are no data */
+        rc = MR_NO_MEMORY;
     if (!rc)
         *ret = asset;
     return rc;

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-enum { SHDR_FIELDS_MAX = 4096 };
+enum { SHDR_FIELDS_MAX = 4096, SHDR_MARK_MAX = 127 /* bytes of what ends an asset of several lines */ };
 
 enum shdr_kind {
     SHDR_NOTHING,      /* an empty line */

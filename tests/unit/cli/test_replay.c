@@ -84,12 +84,31 @@ static void tags_are_different_topics_up_to_the_limit(void **state)
     replay_free(NULL);
 }
 
+static void a_description_is_as_long_as_a_tag_takes_it(void **state)
+{
+    static const struct replay_format none = {.next = NULL, .free = NULL};
+    char description[REPLAY_DESCRIPTION_MAX + 2] = "", topic[] = "a";
+    struct replay_source source;
+    struct err err;
+    uint32_t number;
+    (void)state;
+    replay_source_init(&source, &none, NULL);
+    memset(description, 'x', sizeof description - 1);
+    const struct replay_tag tag = {.topic = topic, .description = description, .type = MR_F64};
+    assert_int_equal(replay_add_tag(&source, &tag, &number, &err), MR_INVALID);
+    assert_string_equal(err.text, "'a': a description has at most 256 bytes");
+    description[REPLAY_DESCRIPTION_MAX] = '\0';
+    assert_int_equal(replay_add_tag(&source, &tag, &number, &err), MR_OK);
+    replay_source_fini(&source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_levels_of_a_topic),
         cmocka_unit_test(topics_stand_below_where_the_recording_goes),
         cmocka_unit_test(tags_are_different_topics_up_to_the_limit),
+        cmocka_unit_test(a_description_is_as_long_as_a_tag_takes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,6 +167,32 @@ static void what_is_wrong_is_told_counted_and_left_out(void **state)
     assert_non_null(strstr(records_said(), "data.shdr:14: the asset is not ended by '--multiline--AB'\n"));
 }
 
+static void the_lines_of_an_asset_that_is_refused_are_no_data(void **state)
+{
+    (void)state;
+    assert_string_equal(records(T1 "|@ASSET@|t_1|Tool|x\n" T1 "|@ASSET@|t/1|Tool|--multiline--AB\n" T1
+                                   "|speed|1\n<T/>\n--multiline--AB\n" T1 "|speed|2\n"),
+                        "assets/t_1 x [] Good" S1 " unpaced\n"
+                        "speed 2 [REVOLUTION/MINUTE] Good" S1 "\n"
+                        "end 23\n");
+    assert_int_equal(records_tally().wrong, 1);
+    assert_non_null(strstr(records_said(), "'assets/t_1' would be published twice\n"));
+}
+
+static void what_ends_an_asset_is_never_cut(void **state)
+{
+    enum { MOST = 127, DIGITS = MOST - (int)sizeof "--multiline--" + 1 };
+    char text[1024];
+    (void)state;
+    snprintf(text, sizeof text, T1 "|@ASSET@|1|Tool|--multiline--%0*d\n<T/>\n--multiline--%0*d\n", DIGITS, 7, DIGITS,
+             7);
+    assert_non_null(strstr(records(text), "assets/1 <T/> [] Good"));
+    assert_int_equal(records_tally().wrong, 0);
+    snprintf(text, sizeof text, T1 "|@ASSET@|1|Tool|--multiline--%0*d\n", DIGITS + 1, 7);
+    assert_string_equal(records(text), "end 23\n");
+    assert_non_null(strstr(records_said(), "what ends an asset has at most 127 bytes, not 128\n"));
+}
+
 static void the_device_is_the_one_asked_for_or_the_first(void **state)
 {
     struct replay_source *source;
@@ -253,6 +279,8 @@ int main(void)
         cmocka_unit_test(assets_come_change_and_go),
         cmocka_unit_test(what_is_wrong_is_told_counted_and_left_out),
         cmocka_unit_test(the_device_is_the_one_asked_for_or_the_first),
+        cmocka_unit_test(the_lines_of_an_asset_that_is_refused_are_no_data),
+        cmocka_unit_test(what_ends_an_asset_is_never_cut),
         cmocka_unit_test(an_asset_may_be_as_large_as_a_transfer),
         cmocka_unit_test(every_failed_allocation_is_told),
     };
