@@ -5,7 +5,7 @@
 set -u
 bin='@BIN@' # where the programs were when this was made
 [ ! -x "$bin/millrace-broker" ] || PATH=$bin:$PATH
-CDPATH= cd -- "$(dirname -- "$0")" || exit 1
+CDPATH='' cd -- "$(dirname -- "$0")" || exit 1
 
 running=  # NAME:PROCESS of each
 pause=    # the process that is waited for between two looks
