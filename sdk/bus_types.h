@@ -184,6 +184,7 @@ enum { SUB_LOSSES_MAX = 8 };
 struct sub_loss {
     struct blob *publisher; /* NULL: anyone's */
     uint64_t count;         /* 0: not known */
+    bool is_span;           /* anyone's: among them the word of a broker that opened or closed a span */
 };
 
 struct mr_sub {

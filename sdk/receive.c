@@ -234,6 +234,14 @@ static struct slot *keep(struct mr_bus *b, struct heard *h, const struct batch_h
     return slot;
 }
 
+/* The version that was given before: it is told to have become fresh or stale, or to be removed, and is nothing new. */
+static bool is_same_version(const struct mr_sub *s, const struct slot *slot, const struct batch_head *head,
+                            const struct record *record)
+{
+    const struct seen *seen = slot ? heard_find_seen(slot, s) : NULL;
+    return seen && compare(seen->birth, seen->seq, head, record) == 0;
+}
+
 static void give(struct mr_bus *b, struct heard *h, const struct batch_head *head, const struct record *record,
                  struct peer *publisher)
 {
@@ -246,8 +254,12 @@ static void give(struct mr_bus *b, struct heard *h, const struct batch_head *hea
     struct slot *slot = is_kept(record) ? keep(b, h, head, record, publisher) : NULL;
     for (uint32_t i = 0; i < h->n_subs; i++) {
         struct mr_sub *s = h->subs[i];
-        if (receive_is_meant(s, head, record) && (!is_kept(record) || is_news(s, slot, head, record, publisher)))
-            sub_deliver(s, &view, h->key);
+        bool is_again = slot && is_same_version(s, slot, head, record);
+        if (!receive_is_meant(s, head, record) || (is_kept(record) && !is_news(s, slot, head, record, publisher)))
+            continue;
+        struct message mine = view;
+        mine.msg.flags |= is_again ? MR_FROM_SNAPSHOT : 0U;
+        sub_deliver(s, &mine, h->key);
     }
 }
 

@@ -60,6 +60,15 @@ static void owe_loss(struct mr_sub *s, struct blob *publisher, uint64_t count)
     loss->count = loss->count && count ? loss->count + count : 0;
 }
 
+/* The word of a broken link stays one, though its place is lost: what follows may be incomplete until the next. */
+static void owe_span(struct mr_sub *s)
+{
+    owe_loss(s, NULL, 0);
+    struct sub_loss *anyones = loss_of(s, NULL);
+    if (anyones)
+        anyones->is_span = true;
+}
+
 void sub_note_dropped(struct mr_sub *s, struct blob *publisher, uint64_t count)
 {
     s->bus->stats.lost += count;
@@ -74,6 +83,8 @@ static void drop(void *user, const struct ring_item *item)
         s->owes_end = true;
     else if (m->call)
         serve_dropped(s->bus, m->call);
+    else if (s->state != SUB_CLOSED && m->msg.kind == MR_LOSS && !m->publisher && m->msg.cause == MR_LINK)
+        owe_span(s);
     else if (s->state != SUB_CLOSED && m->msg.kind == MR_LOSS)
         owe_loss(s, m->publisher, m->msg.cause == MR_SLOW_READER ? m->msg.count : 0); /* no bound passes for exact */
     else if (s->state != SUB_CLOSED)
@@ -243,7 +254,9 @@ static const struct message *take_notice(struct mr_sub *s)
     if (s->n_losses) {
         const struct sub_loss loss = s->losses[0];
         memmove(s->losses, s->losses + 1, --s->n_losses * sizeof loss);
-        s->notice = loss_view(s, loss.publisher, loss.count, MR_SLOW_READER);
+        s->notice = loss_view(s, loss.publisher, loss.count, loss.is_span ? MR_LINK : MR_SLOW_READER);
+        if (loss.is_span)
+            s->notice.msg.text = "a connection broke: all that comes by way of a broker, and this was read too slowly";
         s->told_publisher = loss.publisher;
         return &s->notice;
     }

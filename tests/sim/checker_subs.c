@@ -22,9 +22,10 @@ struct walker {
     bool *matches; /* by topic */
     size_t at;     /* item */
     struct {
-        size_t given;   /* position after the last live record given */
-        size_t covered; /* up to here everything was given or told */
-        bool is_known;  /* covered means something: interest was in force */
+        size_t given;        /* position after the last live record given */
+        size_t given_before; /* the same when the program last lost its agent */
+        size_t covered;      /* up to here everything was given or told */
+        bool is_known;       /* covered means something: interest was in force */
         struct told_lost lost;
     } of[CHECKER_MACHINES];
     bool in_own_span, in_span; /* a loss of everybody's opened it: anything may be missing until the next */
@@ -178,6 +179,14 @@ static const struct accepted *identify(struct walker *w, const struct item *item
     return a;
 }
 
+/* An agent that restarts forgets what it handed on, and another broker may have some of it still under way. */
+static bool may_come_again(const struct walker *w, const struct item *item, size_t position)
+{
+    int m = item->machine;
+    bool is_live = !(item->flags & MR_FROM_SNAPSHOT);
+    return is_live && position < w->of[m].given && w->of[m].given == w->of[m].given_before && w->c->h->n_brokers > 1;
+}
+
 static void see_live(struct walker *w, const struct item *item, size_t position)
 {
     int m = item->machine;
@@ -227,8 +236,11 @@ static void see_data(struct walker *w, const struct item *item)
         return;
     if (item->flags & MR_CLEAR && !(a->flags & MR_CLEAR))
         note_removed(w, a);
+    size_t position = (size_t)(a - w->c->h->machines[item->machine].accepted);
+    if (may_come_again(w, item, position))
+        return;
     if (!(item->flags & MR_FROM_SNAPSHOT))
-        see_live(w, item, (size_t)(a - w->c->h->machines[item->machine].accepted));
+        see_live(w, item, position);
     if (item->flags & (MR_KEEP | MR_CLEAR | MR_FROM_SNAPSHOT) && !(item->flags & MR_BACKFILL))
         see_value(w, item);
 }
@@ -256,6 +268,8 @@ static void see_loss(struct walker *w, const struct item *item)
         w->spans.at_ns = item->at_ns;
         w->spans.awaits = NULL;
     }
+    for (int m = 0; item->kind == ITEM_SPAN_OPENS && m < w->c->h->n_machines; m++)
+        w->of[m].given_before = w->of[m].given;
     if (item->kind == ITEM_SPAN_OPENS)
         w->in_span = false; /* the larger one covers it */
     if (item->kind != ITEM_LOSS)

@@ -263,7 +263,7 @@ static struct seen_slot *slot_of(struct bare_sub *s, uint32_t topic, int machine
 
 /* A record of a snapshot is news when it is of a higher version, or when the same became stale or fresh, or was removed by
  * another. */
-static bool is_news(struct seen_slot *slot, const struct told *told)
+static bool is_news(struct seen_slot *slot, struct told *told)
 {
     bool is_above = told->birth != slot->birth ? told->birth > slot->birth : told->seq > slot->seq;
     bool is_same = told->birth == slot->birth && told->seq == slot->seq;
@@ -272,14 +272,17 @@ static bool is_news(struct seen_slot *slot, const struct told *told)
     bool is_removed = is_same && slot->is_cleared; /* its removal came on another way, and earlier */
     if (!is_above && !is_change && (is_removed || told->flags & MR_FROM_SNAPSHOT))
         return false;
+    if (is_change) /* by way of the live records of another broker perhaps: it is no new value */
+        told->flags |= MR_FROM_SNAPSHOT;
     if (is_above || is_same)
         *slot = (struct seen_slot){slot->topic, slot->machine, told->birth, told->seq, is_stale, is_cleared};
     return true;
 }
 
-static void deliver(struct bare *b, unsigned i, const struct told *told)
+static void deliver(struct bare *b, unsigned i, const struct told *said)
 {
     struct bare_sub *s = &b->subs[i];
+    struct told mine = *said, *told = &mine;
     bool is_kept = told->flags & (MR_KEEP | MR_CLEAR | MR_FROM_SNAPSHOT) && !(told->flags & MR_BACKFILL);
     if (!s->is_wanted || !filter_match(s->filter, strlen(s->filter), told->topic, strlen(told->topic)))
         return;
