@@ -86,8 +86,10 @@ enum mr_rc outbox_no_room(const struct mr_bus *b, size_t bytes)
 static enum mr_rc new_item(struct mr_bus *b, size_t body_len, struct outgoing **ret)
 {
     size_t size = sizeof(struct outgoing) + body_len;
-    if (!outbox_has_room(b, size) || !budget_take(&b->budget, size))
-        return outbox_no_room(b, size);
+    if (!outbox_has_room(b, size) || !budget_take(&b->budget, size)) {
+        enum mr_rc why = outbox_no_room(b, size);
+        return why ? why : MR_WOULD_BLOCK; /* it is never MR_OK, which the analyser cannot see */
+    }
     struct outgoing *item = mem_calloc(1, size);
     if (!item) {
         budget_give(&b->budget, size);
