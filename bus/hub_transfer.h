@@ -2,7 +2,7 @@
  *
  * Nobody waits for the whole: a chunk goes on to all ports that wanted the value when it began, as it comes. One of them that has
  * no room has the chunk kept back, once for all, and the credit for it with it: so the sender of it waits, and what the hub
- * holds of one port is at most CREDIT_BULK_MAX_BYTES and a frame. Who takes nothing for TRANSFER_STALL_MS is given up.
+ * holds of one port is at most CREDIT_BULK_MAX_BYTES and a frame a session; what sessions that ended left for a slow taker comes on top. Who takes nothing for TRANSFER_STALL_MS is given up.
  *
  *     taker:  UP TO DATE ──no room for a chunk──▶ WAITING ──all taken──▶ UP TO DATE ──last byte──▶ gone
  *                                                   └──TRANSFER_STALL_MS, or the sender is gone──▶ gone, told that it is lost */

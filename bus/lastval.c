@@ -36,7 +36,7 @@ struct lastval {
     uint32_t topics_cap;
     struct owned **owned; /* by owner's publisher id; NULL: none yet */
     uint32_t owned_cap;
-    struct list tombstones; /* the oldest first */
+    struct list tombstones; /* in the order they came: a restored one behind younger ones is forgotten with them */
     uint32_t count;         /* slots, tombstones included */
     size_t bytes;
 };

@@ -32,7 +32,7 @@ MUST enum mr_rc savefile_read(struct savefile *f, size_t max_bytes, uint8_t **re
 MUST enum mr_rc savefile_set_aside(struct savefile *f, struct err *err);
 
 /* Begins anew; pieces; then all of them are the file, durably. A failure of one gives up what was begun and leaves the old file
- * untouched. len 1 to SAVEFILE_PIECE_MAX. As fs_rc(): MR_WOULD_BLOCK is a full disk. */
+ * untouched; but for the last sync, of the folder: then either may be found after a power cut. len 1 to SAVEFILE_PIECE_MAX. As fs_rc(): MR_WOULD_BLOCK is a full disk. */
 MUST enum mr_rc savefile_begin(struct savefile *f, struct err *err);
 MUST enum mr_rc savefile_put(struct savefile *f, const void *data, size_t len, struct err *err);
 MUST enum mr_rc savefile_commit(struct savefile *f, struct err *err);
