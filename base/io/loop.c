@@ -164,10 +164,10 @@ enum mr_rc loop_source_new(struct loop *loop, int fd, int rank, const struct loo
     if (!source)
         return MR_NO_MEMORY;
     *source = (struct loop_source){.loop = loop, .ops = ops, .user = user, .rank = rank};
-    struct list *place = loop->sources.next;
-    while (place != &loop->sources && container_of(place, struct loop_source, link)->rank <= rank)
-        place = place->next;
-    list_insert_before(place, &source->link);
+    struct list *before = loop->sources.prev; /* from the end: where there are thousands they are of one rank */
+    while (before != &loop->sources && container_of(before, struct loop_source, link)->rank > rank)
+        before = before->prev;
+    list_insert_before(before->next, &source->link);
     ev_io_init(&source->ev, on_source_wake, fd, EV_READ);
     ev_io_start(loop->ev, &source->ev);
     *ret = source;

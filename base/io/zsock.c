@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,12 @@ enum mr_rc zctx_new(int io_cpu, struct zctx **ret, struct err *err)
         zmq_ctx_set(zmq, ZMQ_THREAD_AFFINITY_CPU_ADD, io_cpu);
     *ret = ctx;
     return MR_OK;
+}
+
+enum mr_rc zctx_set_max_sockets(struct zctx *ctx, unsigned max)
+{
+    bool is_taken = max <= INT_MAX && zmq_ctx_set(ctx->zmq, ZMQ_MAX_SOCKETS, (int)max) == 0;
+    return is_taken ? MR_OK : MR_INVALID;
 }
 
 void zctx_free(struct zctx *ctx)

@@ -25,6 +25,10 @@ struct zctx;
  * MR_NO_MEMORY; MR_INVALID: no such CPU, or a libzmq without CURVE. */
 MUST enum mr_rc zctx_new(int io_cpu, struct zctx **ret, struct err *err);
 
+/* For a process with very many sockets of its own (a zclient needs three; a zserver needs one, however many connect): so many
+ * instead of 1,023. Before the first one is made. MR_INVALID: none, or more than libzmq takes. */
+MUST enum mr_rc zctx_set_max_sockets(struct zctx *ctx, unsigned max);
+
 /* Ends the I/O thread. All sockets and the ZAP handler must be freed before. NULL is fine. */
 void zctx_free(struct zctx *ctx);
 
@@ -58,6 +62,13 @@ struct zmessage {
 
 typedef void zserver_fn(void *user, const struct zmessage *message);
 
+/* Told of every connection, proved or not, for who limits them; from the loop, in the order in which it happened. A descriptor
+ * belongs to libzmq: it may be looked at and shut down, and means another connection after on_closed. */
+struct zserver_watch {
+    void (*on_accepted)(void *user, int fd);
+    void (*on_closed)(void *user, int fd);
+};
+
 struct zserver_options {
     const char *address;       /* "host:port" of literals, "*:port" for all IPv4; port 0: the system chooses */
     const char *domain;        /* ZAP domain, not empty */
@@ -69,6 +80,8 @@ struct zserver_options {
     int handshake_ms; /* an unfinished handshake is dropped after this; 0: 3000 */
     int backlog;      /* of listen(); 0: 512 */
     int rank;         /* place in the loop's drain order, see loop_source_new() */
+    const struct zserver_watch *watch; /* borrowed until zserver_free(); NULL: nobody watches */
+    void *watch_user;
 };
 
 /* Listens. Strings of options are copied or used up. fn is called from the loop for each message.
@@ -93,6 +106,17 @@ MUST enum mr_rc zserver_send_blob(struct zserver *server, uint32_t peer, struct 
 /* Cuts the connection behind fd (zmessage.fd of a message of that peer); the peer sees its connection end. Messages
  * already received from it may still be delivered. */
 void zserver_shutdown_peer(struct zserver *server, int fd);
+
+/* Lets newcomers wait, neither accepted nor refused, until called with false (base/io/tcpfd.h). Those the kernel accepted before
+ * it, at most options.backlog, still come in. MR_INVALID: the system cannot. */
+MUST enum mr_rc zserver_hold(struct zserver *server, bool is_held);
+
+/* What a message of len bytes was on the wire, CURVE and ZMTP around it included. */
+static inline uint64_t zsock_wire_bytes(size_t len)
+{
+    enum { CURVE_MESSAGE = 33, SHORT_HEAD = 2, LONG_HEAD = 9, SHORT_MAX = 255 };
+    return (uint64_t)len + CURVE_MESSAGE + (len + CURVE_MESSAGE > SHORT_MAX ? LONG_HEAD : SHORT_HEAD);
+}
 
 /* The port listened on, and the address as text "127.0.0.1:7420" (borrowed until zserver_free). */
 uint16_t zserver_port(const struct zserver *server);

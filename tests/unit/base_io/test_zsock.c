@@ -4,6 +4,7 @@
 #include "base/io/zsock.h"
 #include "base/mem.h"
 #include "tests/unit/base_io/support.h"
+#include <limits.h>
 #include <string.h>
 
 static void addresses_are_read(void **state)
@@ -135,6 +136,18 @@ static void a_context_floats_or_is_pinned_to_a_cpu_there_is(void **state)
     assert_null(ctx);
 }
 
+static void a_context_takes_as_many_sockets_as_it_is_told(void **state)
+{
+    struct zctx *ctx = NULL;
+    (void)state;
+    assert_int_equal(keys_init(), MR_OK);
+    assert_int_equal(zctx_new(-1, &ctx, NULL), MR_OK);
+    assert_int_equal(zctx_set_max_sockets(ctx, 0), MR_INVALID);
+    assert_int_equal(zctx_set_max_sockets(ctx, UINT_MAX), MR_INVALID);
+    assert_int_equal(zctx_set_max_sockets(ctx, 30000), MR_OK);
+    zctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +156,7 @@ int main(void)
         cmocka_unit_test(the_lengths_of_hosts_and_labels_are_bounded),
         cmocka_unit_test(a_port_is_required_where_there_is_no_default),
         cmocka_unit_test(a_context_floats_or_is_pinned_to_a_cpu_there_is),
+        cmocka_unit_test(a_context_takes_as_many_sockets_as_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
