@@ -80,6 +80,16 @@ static enum mr_rc pin(int cpu, struct err *err)
     return MR_INVALID;
 }
 
+/* A connection is a descriptor: as many as this process may have, not the 1,024 that a shell gives it. */
+static void take_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum mr_rc program_prepare(enum log_level level, enum log_format format, int cpu, struct err *err)
 {
     const struct rlimit none = {0, 0};
@@ -89,6 +99,7 @@ enum mr_rc program_prepare(enum log_level level, enum log_format format, int cpu
     log_set_options(&log);
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_CORE, &none);
+    take_descriptors();
     prctl(PR_SET_DUMPABLE, 0);
     if (!rand_system() || keys_init() != MR_OK) {
         err_set(err, "the kernel gives no random bytes: getrandom(2) is refused; allow it in the sandbox");

@@ -24,8 +24,8 @@ struct program_options {
 /* Reads the command line; --help, --version and mistakes are answered here. False: end with ret->exit_status. */
 bool program_begin(const struct program *program, int argc, char **argv, struct program_options *ret);
 
-/* What a process with keys needs: no core files, no debugger of the same user, writes to closed sockets as results. Pins
- * this thread to the CPU when it is not -1, and starts the log. MR_MISUSE: the kernel gives no randomness; MR_INVALID. */
+/* What a process with keys and connections needs: no core files, no debugger of the same user, writes to closed sockets as
+ * results, as many descriptors as it may have. Pins this thread to the CPU when it is not -1, and starts the log. MR_MISUSE: the kernel gives no randomness; MR_INVALID. */
 MUST enum mr_rc program_prepare(enum log_level level, enum log_format format, int cpu, struct err *err);
 
 /* For main() to return: 0, or 1 after the reason is on stderr. The log is flushed. */
