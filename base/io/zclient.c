@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/io/keys.h"
 #include "base/io/loop.h"
+#include "base/io/zmonitor.h"
 #include "base/io/zsock.h"
 #include "base/io/zsock_internal.h"
 #include "base/mem.h"
@@ -27,8 +28,8 @@ struct zclient {
     bool has_tcp;        /* the TCP connection stands: tells a deaf peer from none */
     bool is_room_wanted; /* a send was refused: on_writable is owed */
     void *socket;
-    void *monitor;
-    struct loop_source *socket_source, *monitor_source;
+    struct zmonitor *monitor;
+    struct loop_source *socket_source;
     struct loop_timer *deadline;
     const struct zclient_callbacks *callbacks;
     void *user;
@@ -49,15 +50,10 @@ static void let_go(struct zclient *client)
 {
     loop_timer_free(client->deadline);
     loop_source_free(client->socket_source);
-    loop_source_free(client->monitor_source);
-    if (client
-            ->socket) /* first: events sent to a monitor that nobody holds any more would stop the I/O thread for ever */
-        zmq_socket_monitor(client->socket, NULL, 0);
-    zsock_close(client->monitor);
+    zmonitor_free(client->monitor);
     zsock_close(client->socket);
     client->deadline = NULL;
     client->socket_source = NULL;
-    client->monitor_source = NULL;
     client->monitor = NULL;
     client->socket = NULL;
 }
@@ -119,8 +115,10 @@ static void on_disconnected(struct zclient *client)
             "is pinned");
 }
 
-static void on_event(struct zclient *client, unsigned event)
+static void on_event(void *user, unsigned event, int32_t value)
 {
+    struct zclient *client = user;
+    (void)value;
     switch (event) {
     case ZMQ_EVENT_CONNECTED:
         client->has_tcp = true;
@@ -143,41 +141,6 @@ static void on_event(struct zclient *client, unsigned event)
         break;
     }
 }
-
-/* An event is two frames: number (16 bit) and value (32 bit), then the address. False: there is none. */
-static bool receive_event(struct zclient *client)
-{
-    uint16_t event = 0;
-    zmq_msg_t frame;
-    zmq_msg_init(&frame);
-    bool is_received = zmq_msg_recv(&frame, client->monitor, ZMQ_DONTWAIT) >= 0;
-    if (is_received) {
-        if (zmq_msg_size(&frame) >= sizeof event)
-            memcpy(&event, zmq_msg_data(&frame), sizeof event);
-        if (zmq_msg_more(&frame))
-            zsock_skip_parts(client->monitor);
-    }
-    zmq_msg_close(&frame);
-    if (event & EVENTS)
-        on_event(client, event);
-    return is_received;
-}
-
-static void drain_monitor(void *user)
-{
-    struct zclient *client = user;
-    for (unsigned n = 0; n < LOOP_DRAIN_MESSAGES && client->monitor; n++)
-        if (!receive_event(client))
-            break;
-}
-
-static bool is_monitor_ready(void *user)
-{
-    const struct zclient *client = user;
-    return zsock_events(client->monitor) & ZMQ_POLLIN;
-}
-
-static const struct loop_source_ops monitor_ops = {.is_ready = is_monitor_ready, .drain = drain_monitor};
 
 /* -- messages -------------------------------------------------------------------------------------------------------- */
 /* A message of several parts is nothing a Millrace peer sends: its parts are dropped. False: there is none. */
@@ -209,7 +172,7 @@ static void drain_socket(void *user)
     struct zclient *client = user;
     size_t bytes = 0;
     if (client->state == CONNECTING)
-        drain_monitor(client); /* what has come by now came behind the handshake: tell that first */
+        zmonitor_drain(client->monitor); /* what has come by now came behind the handshake: tell that first */
     for (unsigned n = 0; n < LOOP_DRAIN_MESSAGES && bytes < LOOP_DRAIN_BYTES && client->state == OPEN; n++)
         if (!receive(client, &bytes))
             break;
@@ -279,22 +242,6 @@ void zclient_get_stats(const struct zclient *client, struct zclient_stats *ret)
 }
 
 /* -- connecting ------------------------------------------------------------------------------------------------------ */
-/* libzmq writes events from its I/O thread and blocks there when nobody takes them: hence no mark on our end, and only the
- * events we read. */
-static enum mr_rc open_monitor(struct zclient *client, struct zctx *ctx, struct err *err)
-{
-    char name[64];
-    const struct zsock_option list[] = {{.name = ZMQ_RCVHWM, .number = 0}, {.name = ZMQ_LINGER, .number = 0}};
-    snprintf(name, sizeof name, "inproc://zclient-%u", ctx->next_monitor++);
-    enum mr_rc rc = zsock_open(ctx, ZMQ_PAIR, list, sizeof list / sizeof list[0], &client->monitor, err);
-    if (rc != MR_OK)
-        return rc;
-    if (zmq_socket_monitor(client->socket, name, EVENTS) == 0 && zmq_connect(client->monitor, name) == 0)
-        return MR_OK;
-    err_set(err, "no monitor for %s: %s", client->address, zmq_strerror(errno));
-    return MR_NO_MEMORY;
-}
-
 static enum mr_rc open_dealer(struct zclient *client, struct zctx *ctx, const struct zclient_options *options,
                               struct err *err)
 {
@@ -317,13 +264,22 @@ static enum mr_rc open_dealer(struct zclient *client, struct zctx *ctx, const st
     return zsock_open(ctx, ZMQ_DEALER, list, sizeof list / sizeof list[0], &client->socket, err);
 }
 
+static enum mr_rc open_monitor(struct zclient *client, struct zctx *ctx, int rank, struct err *err)
+{
+    const struct zmonitor_options options = {.loop = client->loop,
+                                             .ctx = ctx,
+                                             .socket = client->socket,
+                                             .events = EVENTS,
+                                             .rank = rank,
+                                             .fn = on_event,
+                                             .user = client};
+    return zmonitor_new(&options, &client->monitor, err);
+}
+
 static enum mr_rc watch(struct zclient *client, int rank)
 {
-    enum mr_rc rc = loop_source_new(client->loop, zsock_wake_fd(client->monitor), rank, &monitor_ops, client,
-                                    &client->monitor_source);
-    if (rc == MR_OK)
-        rc = loop_source_new(client->loop, zsock_wake_fd(client->socket), rank, &socket_ops, client,
-                             &client->socket_source);
+    enum mr_rc rc =
+        loop_source_new(client->loop, zsock_wake_fd(client->socket), rank, &socket_ops, client, &client->socket_source);
     if (rc == MR_OK)
         rc = loop_timer_new(client->loop, on_deadline, client, &client->deadline);
     return rc;
@@ -334,7 +290,7 @@ static enum mr_rc begin(struct zclient *client, struct zctx *ctx, const struct z
 {
     enum mr_rc rc = open_dealer(client, ctx, options, err);
     if (rc == MR_OK)
-        rc = open_monitor(client, ctx, err);
+        rc = open_monitor(client, ctx, options->rank, err);
     if (rc != MR_OK)
         return rc;
     rc = watch(client, options->rank);

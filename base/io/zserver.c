@@ -1,6 +1,8 @@
 /* zserver.c - the encrypted listener: a ROUTER that only speaks with peers ZAP has named. */
 #include "base/err.h"
 #include "base/io/loop.h"
+#include "base/io/tcpfd.h"
+#include "base/io/zmonitor.h"
 #include "base/io/zsock.h"
 #include "base/io/zsock_internal.h"
 #include "base/mem.h"
@@ -19,12 +21,17 @@
 
 #define DEFAULT_HANDSHAKE_MS 3000
 #define DEFAULT_BACKLOG 512
+#define MONITOR_RANK 1
 #define ROUTING_ID_BYTES 5U /* libzmq's own ids: a zero byte, then 32 bits */
 
 struct zserver {
     struct loop *loop;
-    void *socket; /* NULL: freed, waiting to be reaped */
+    void *socket;     /* NULL: freed, waiting to be reaped */
+    int listening_fd; /* libzmq's since the bind */
     struct loop_source *source;
+    struct zmonitor *monitor; /* NULL: nobody watches */
+    const struct zserver_watch *watch;
+    void *watch_user;
     zserver_fn *fn;
     void *user;
     size_t max_message_bytes;
@@ -165,6 +172,35 @@ void zserver_shutdown_peer(struct zserver *server, int fd)
     (void)server;
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR); /* never close(): the descriptor is libzmq's */
+}
+
+/* -- connections ----------------------------------------------------------------------------------------------------- */
+static void on_event(void *user, unsigned event, int32_t value)
+{
+    struct zserver *server = user;
+    if (event == ZMQ_EVENT_ACCEPTED)
+        server->watch->on_accepted(server->watch_user, value);
+    else
+        server->watch->on_closed(server->watch_user, value);
+}
+
+/* Not asked for: what happens between accepting and closing, and failures to accept. Without descriptors libzmq makes half a
+ * million of those in a second. */
+static enum mr_rc watch_connections(struct zserver *server, struct zctx *ctx, struct err *err)
+{
+    const struct zmonitor_options options = {.loop = server->loop,
+                                             .ctx = ctx,
+                                             .socket = server->socket,
+                                             .events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED,
+                                             .rank = MONITOR_RANK,
+                                             .fn = on_event,
+                                             .user = server};
+    return server->watch ? zmonitor_new(&options, &server->monitor, err) : MR_OK;
+}
+
+enum mr_rc zserver_hold(struct zserver *server, bool is_held)
+{
+    return tcpfd_hold(server->listening_fd, is_held);
 }
 
 /* -- listening ------------------------------------------------------------------------------------------------------- */
@@ -312,6 +348,8 @@ static enum mr_rc start_listening(struct zserver *server, struct zctx *ctx, cons
                                   int fd, struct err *err)
 {
     enum mr_rc rc = open_router(ctx, options, fd, &server->socket, err);
+    if (rc == MR_OK)
+        rc = watch_connections(server, ctx, err);
     if (rc != MR_OK) {
         close(fd);
         return rc;
@@ -355,13 +393,20 @@ enum mr_rc zserver_new(struct loop *loop, struct zctx *ctx, const struct zserver
         err_set(err, "out of memory for a listener");
         return MR_NO_MEMORY;
     }
-    *server = (struct zserver){.loop = loop, .fn = fn, .user = user, .max_message_bytes = options->max_message_bytes};
+    *server = (struct zserver){.loop = loop,
+                               .watch = options->watch,
+                               .watch_user = options->watch_user,
+                               .fn = fn,
+                               .user = user,
+                               .max_message_bytes = options->max_message_bytes};
     rc = listen_on(options->address, options->backlog ? options->backlog : DEFAULT_BACKLOG, &fd, err);
     if (rc == MR_OK) {
+        server->listening_fd = fd;
         note_address(server, fd);
         rc = start_listening(server, ctx, options, fd, err);
     }
     if (rc != MR_OK) {
+        zmonitor_free(server->monitor);
         zsock_close(server->socket);
         mem_free(server);
         return rc;
@@ -375,6 +420,7 @@ void zserver_free(struct zserver *server)
     if (!server || !server->socket)
         return;
     loop_source_free(server->source);
+    zmonitor_free(server->monitor);
     zsock_close(server->socket);
     server->socket = NULL; /* a drain going on sees it and ends */
     loop_defer(server->loop, &server->reap, mem_free, server);

@@ -77,9 +77,9 @@ struct zserver_options {
     size_t max_message_bytes; /* of one message after decryption; larger: the connection is closed. At least 1 */
     int receive_frames;       /* high-water marks per peer, at least 1 */
     int send_frames;
-    int handshake_ms; /* an unfinished handshake is dropped after this; 0: 3000 */
-    int backlog;      /* of listen(); 0: 512 */
-    int rank;         /* place in the loop's drain order, see loop_source_new() */
+    int handshake_ms;                  /* an unfinished handshake is dropped after this; 0: 3000 */
+    int backlog;                       /* of listen(); 0: 512 */
+    int rank;                          /* place in the loop's drain order, see loop_source_new() */
     const struct zserver_watch *watch; /* borrowed until zserver_free(); NULL: nobody watches */
     void *watch_user;
 };

@@ -1,0 +1,96 @@
+/* limits.h - the connections of one listener: how many there are, who has said nothing yet, who sends what nobody gets to see.
+ *
+ *   FREE ──accepted──▶ SILENT ──first message──▶ SPEAKING        A connection is SILENT until a message of its proved key came
+ *    ▲                   │                          │            out of libzmq: a stranger never leaves that state.
+ *    └────closed─────────┴──────▶ SHUT ◀────────────┘            SHUT: we cut it, libzmq has yet to close it.
+ *
+ * Newcomers must wait from when max_silent are SILENT or max_open are open until there is room for a tenth of max_silent.
+ *
+ * What libzmq holds of a connection is what the kernel received minus what was delivered. Nobody honest comes near the
+ * bounds: the first word of a session is short and waits for its answer, and later credit bounds what is in flight.
+ * Only an unfinished message, which libzmq keeps whole and never shows, grows beyond.
+ *
+ * Pure but for the look that its owner gives it; one thread. Descriptors are told apart by inode, so that a lost event or
+ * a number that is used again leaves no entry behind for ever: limits_walk() forgets what is not there any more. */
+#ifndef BROKER_LIMITS_H
+#define BROKER_LIMITS_H
+#include "base/io/tcpfd.h"
+#include "base/rc.h"
+
+struct limits_conf {
+    uint32_t max_silent, max_open; /* each at least 1 */
+    int64_t silent_ns;             /* who has said nothing for this long is cut */
+    uint64_t silent_bytes;         /* what a SILENT one may have sent, handshake included */
+    uint64_t held_bytes;           /* what a SPEAKING one may have sent and nobody got to see */
+};
+
+enum limits_state { LIMITS_FREE, LIMITS_SILENT, LIMITS_SPEAKING, LIMITS_SHUT };
+
+struct limits_entry {
+    int64_t accepted_ns;
+    uint64_t delivered; /* of this connection, as it was on the wire */
+    ino_t inode;
+    uint32_t peer; /* zmessage.peer once it speaks */
+    enum limits_state state;
+};
+
+struct limits {
+    struct limits_conf conf;
+    struct limits_entry *entries; /* by descriptor */
+    uint32_t n_entries;           /* allocated */
+    uint32_t open, silent;        /* not FREE; SILENT */
+    uint32_t cursor;              /* where the next walk begins */
+    bool is_full;
+};
+
+enum limits_why { LIMITS_SAID_NOTHING = 1, LIMITS_UNDELIVERED };
+
+struct limits_cut {
+    int fd;
+    enum limits_why why;
+    uint32_t peer;  /* zmessage.peer; 0: it never spoke */
+    uint64_t bytes; /* undelivered */
+};
+
+/* As tcpfd_look(), or a test's. */
+typedef bool limits_look(int fd, struct tcpfd_view *ret);
+/* To be shut down; from inside limits_walk(). */
+typedef void limits_fn(void *user, const struct limits_cut *cut);
+
+void limits_init(struct limits *l, const struct limits_conf *conf); /* allocates nothing */
+void limits_fini(struct limits *l);
+
+/* A connection was accepted; a number that is known already means a new one. MR_NO_MEMORY: it is not known and must be cut;
+ * MR_INVALID: fd below 0. */
+MUST enum mr_rc limits_accepted(struct limits *l, int fd, ino_t inode, int64_t now_ns);
+
+/* Forgets it; a number that is not known: nothing happens. */
+void limits_closed(struct limits *l, int fd);
+
+/* A message of wire_bytes of this peer was taken out of libzmq. On every message: no system call, no allocation. Of a number
+ * that is not known: nothing happens, the acceptance will come. One left over from a connection that had the number before
+ * makes the new one speak the sooner and no more: the next peer's bytes are counted from its own first message. */
+static inline void limits_delivered(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
+{
+    if (fd < 0 || (uint32_t)fd >= l->n_entries)
+        return;
+    struct limits_entry *e = &l->entries[fd];
+    if (e->state == LIMITS_FREE)
+        return;
+    if (e->state == LIMITS_SILENT) {
+        e->state = LIMITS_SPEAKING;
+        l->silent--;
+    }
+    if (e->peer != peer) {
+        e->peer = peer;
+        e->delivered = 0;
+    }
+    e->delivered += wire_bytes;
+}
+
+/* Must newcomers wait? To be asked after every change. */
+bool limits_is_full(struct limits *l);
+
+/* Looks at the next n connections, at none twice; what breaks a bound is SHUT and told. Returns how many were looked at. */
+uint32_t limits_walk(struct limits *l, uint32_t n, int64_t now_ns, limits_look *look, limits_fn *fn, void *user);
+#endif
