@@ -210,7 +210,7 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
     list_init(&p->in_held);
     list_init(&p->in_acking);
     list_init(&p->in_reading);
-    hub_transfers_init(&p->transfers);
+    hub_transfers_init(&p->transfers, &key);
     map64_init(&p->entry_by_id, p->kind == PORT_MESH_IN ? FILTERS_PER_BROKER : h->max_filters_per_port, &key);
     map64_init(&p->told_tags, MAP_MAX_ENTRIES, &key);
     enum mr_rc rc = fill_port(p, peer);
@@ -314,6 +314,7 @@ void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, ui
         return;
     p->is_over = true;
     p->ended_clean = rc == MR_OK;
+    p->is_sent_away = p->ended_clean && p->kind == PORT_AGENT;
     session_bye(p->session, rc, reason, retry_ms);
     hub_mark(p);
 }

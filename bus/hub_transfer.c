@@ -1,8 +1,7 @@
 /* hub_transfer.c - see hub_transfer.h. */
 #include <string.h>
 
-#include "bus/hub_private.h"
-#include "proto/session_transfer.h"
+#include "bus/hub_transfer_private.h"
 
 /* A chunk kept back for those who have not taken it. */
 struct kept_chunk {
@@ -12,32 +11,55 @@ struct kept_chunk {
     uint8_t data[];
 };
 
-struct passing {
-    struct list in_port;
-    struct port *from; /* NULL: it is gone, and all of it is here */
-    uint32_t id;       /* the sender's */
-    uint32_t total, received, publisher;
-    struct list takers, kept;
-};
-
-struct taker {
-    struct list in_passing, in_port;
-    struct list in_waiting; /* of its port */
-    struct list in_stalled; /* of the hub, by since_ns */
-    struct passing *passing;
-    struct port *port;
-    uint32_t id, taken;      /* ours on its session; bytes */
-    struct kept_chunk *next; /* NULL: up to date */
-    int64_t since_ns;        /* of the last chunk it took while it waits */
-};
-
 static const int64_t ns_per_ms = 1000000;
+static const int64_t ns_per_byte = 1000000000 / TRANSFER_LEAST_BYTES_S;
+static const int64_t review_ns =
+    100 * 1000000; /* a port is looked at no more often: it may have a thousand transfers */
 
-void hub_transfers_init(struct port_transfers *transfers)
+void hub_transfers_init(struct port_transfers *transfers, const struct hash_key *seed)
 {
-    list_init(&transfers->coming);
+    map64_init(&transfers->coming, MAP_MAX_ENTRIES, seed);
     list_init(&transfers->taking);
     list_init(&transfers->waiting);
+}
+
+/* -- patience -- */
+/* The longer the more stand behind it: app, agent, peer, an agent's broker. */
+int64_t transfer_patience_ns(const struct port *p)
+{
+    static const int64_t times[] = {
+        [PORT_APP] = 1, [PORT_AGENT] = 2, [PORT_MESH_IN] = 3, [PORT_MESH_OUT] = 3, [PORT_UPLINK] = 4};
+    return times[p->kind] * TRANSFER_STALL_MS * ns_per_ms;
+}
+
+void transfer_expect(struct port *p, int64_t at_ns)
+{
+    struct alarms *a = &p->hub->transfers;
+    uint32_t place = a->place[p->number];
+    if (!place || at_ns < a->heap[place - 1].at_ns)
+        alarms_set(a, p->number, at_ns);
+}
+
+static void wait_from_now(struct taker *k)
+{
+    k->since_ns = hub_now_ns(k->port->hub);
+    list_push_back(&k->port->transfers.waiting, &k->in_waiting);
+    transfer_expect(k->port, k->since_ns + k->patience_ns);
+}
+
+static void pass_time(struct taker *k)
+{
+    int64_t now_ns = hub_now_ns(k->port->hub);
+    k->patience_ns -= now_ns - k->since_ns;
+    k->since_ns = now_ns;
+}
+
+static void earn_patience(struct taker *k, uint32_t bytes)
+{
+    int64_t most_ns = transfer_patience_ns(k->port);
+    k->patience_ns += bytes * ns_per_byte;
+    if (k->patience_ns > most_ns)
+        k->patience_ns = most_ns;
 }
 
 /* -- chunks kept back -- */
@@ -50,12 +72,17 @@ static struct kept_chunk *kept_after(const struct passing *t, const struct kept_
 /* One taker less waits for it. The last one gives its sender the credit back. */
 static void let_go(struct passing *t, struct kept_chunk *chunk)
 {
+    struct port *from = t->from;
     if (--chunk->n_waiting)
         return;
-    if (t->from) {
-        session_chunk_done(t->from->session, chunk->cost);
-        hub_mark(t->from);
-        hub_wake(t->from->hub);
+    if (from) {
+        session_chunk_done(from->session, chunk->cost);
+        hub_mark(from);
+        hub_wake(from->hub);
+    }
+    if (from && --from->transfers.n_kept == 0) { /* from now on it is its turn */
+        from->transfers.free_ns = hub_now_ns(from->hub);
+        transfer_expect(from, from->transfers.free_ns + transfer_patience_ns(from));
     }
     list_remove(&chunk->in_passing);
     mem_free(chunk);
@@ -70,11 +97,12 @@ static struct kept_chunk *keep_back(struct passing *t, const struct chunk *chunk
     memcpy(kept->data, chunk->data, chunk->len);
     list_init(&kept->in_passing);
     list_push_back(&t->kept, &kept->in_passing);
+    t->from->transfers.n_kept++;
     return kept;
 }
 
 /* -- takers -- */
-static void free_taker(struct taker *k)
+void transfer_free_taker(struct taker *k)
 {
     while (k->next) {
         struct kept_chunk *chunk = k->next;
@@ -84,13 +112,14 @@ static void free_taker(struct taker *k)
     list_remove(&k->in_passing);
     list_remove(&k->in_port);
     list_remove(&k->in_waiting);
-    list_remove(&k->in_stalled);
+    transfer_uncount(k->port, k->passing);
     mem_free(k);
 }
 
-static void free_passing(struct passing *t)
+void transfer_free(struct passing *t)
 {
-    list_remove(&t->in_port);
+    if (t->from)
+        map64_remove(&t->from->transfers.coming, t->id);
     mem_free(t);
 }
 
@@ -98,15 +127,7 @@ static void free_passing(struct passing *t)
 static void free_if_over(struct passing *t)
 {
     if (list_is_empty(&t->takers))
-        free_passing(t);
-}
-
-static void wait_from_now(struct taker *k)
-{
-    struct hub *h = k->port->hub;
-    k->since_ns = hub_now_ns(h);
-    list_remove(&k->in_stalled);
-    list_push_back(&h->stalled, &k->in_stalled);
+        transfer_free(t);
 }
 
 static enum mr_rc put(struct taker *k, uint32_t offset, const uint8_t *data, uint32_t len)
@@ -118,6 +139,7 @@ static enum mr_rc put(struct taker *k, uint32_t offset, const uint8_t *data, uin
     if (rc)
         return rc;
     k->taken += len;
+    earn_patience(k, len);
     hub_mark(k->port);
     return MR_OK;
 }
@@ -127,17 +149,16 @@ static bool take_next(struct taker *k)
 {
     struct passing *t = k->passing;
     struct kept_chunk *chunk = k->next;
+    pass_time(k);
     if (put(k, chunk->offset, chunk->data, chunk->len))
         return false;
     k->next = kept_after(t, chunk);
     let_go(t, chunk);
     list_remove(&k->in_waiting);
-    list_remove(&k->in_stalled);
     if (k->next) {
-        list_push_back(&k->port->transfers.waiting, &k->in_waiting);
         wait_from_now(k);
     } else if (k->taken == t->total) {
-        free_taker(k);
+        transfer_free_taker(k);
         free_if_over(t);
     }
     return true;
@@ -150,30 +171,13 @@ void hub_transfers_took(struct port *p)
         continue;
 }
 
-/* -- losses -- */
-/* In the place where it would be, to one that never heard of it. */
-static void tell_lost(struct port *p, const struct batch_head *head, uint64_t seq, enum mr_cause cause)
-{
-    const struct session_loss loss = {.publisher = head->publisher,
-                                      .link = head->link,
-                                      .via = "",
-                                      .birth = head->birth,
-                                      .first = seq,
-                                      .last = seq,
-                                      .count = 1,
-                                      .cause = cause};
-    p->hub->dropped++;
-    hub_tell_publisher(p, head->publisher);
-    hub_must(p, session_loss(p->session, LANE_LIVE, &loss));
-    hub_mark(p);
-}
-
+/* -- ends -- */
 /* It does not get the rest: its peer takes that for the loss of this one value. */
 static void give_up(struct taker *k, enum mr_cause cause)
 {
     struct port *p = k->port;
     uint32_t id = k->id;
-    free_taker(k);
+    transfer_free_taker(k);
     if (p->is_over)
         return;
     p->hub->dropped++;
@@ -185,207 +189,105 @@ static void end(struct passing *t, enum mr_cause cause)
 {
     for (struct list *first; (first = list_first(&t->takers));)
         give_up(container_of(first, struct taker, in_passing), cause);
-    free_passing(t);
+    transfer_free(t);
+}
+
+void hub_transfers_leave(struct port *p)
+{
+    struct port_transfers *transfers = &p->transfers;
+    uint32_t cursor = 0;
+    for (struct passing *t; (t = map64_next(&transfers->coming, &cursor, NULL));)
+        if (t->received < t->total)
+            end(t, MR_LINK);
+        else
+            t->from = NULL; /* accepted: it survives its sender */
+    for (struct list *first; (first = list_first(&transfers->taking));) {
+        struct taker *k = container_of(first, struct taker, in_port);
+        struct passing *t = k->passing;
+        transfer_free_taker(k);
+        free_if_over(t);
+    }
+    alarms_set(&p->hub->transfers, p->number, INT64_MAX);
+    map64_fini(&transfers->coming);
+    idmap_fini(&transfers->of_publisher);
+    idmap_fini(&transfers->of_sender);
+}
+
+/* -- time -- */
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* What it began and has not gone on with, though nothing of it is kept back. Returns when to look again. */
+static int64_t end_unfed(struct port *p, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+    uint32_t cursor = 0;
+    if (p->transfers.n_kept)
+        return next_ns;
+    for (struct passing *t; (t = map64_next(&p->transfers.coming, &cursor, NULL));) {
+        int64_t from_ns = t->fed_ns > p->transfers.free_ns ? t->fed_ns : p->transfers.free_ns;
+        int64_t due_ns = from_ns + transfer_patience_ns(p);
+        if (due_ns <= now_ns)
+            end(t, MR_EXPIRED);
+        else
+            next_ns = earlier(next_ns, due_ns);
+    }
+    return next_ns;
+}
+
+static int64_t give_up_slow(struct port *p, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+    struct list *at, *after;
+    LIST_EACH(at, after, &p->transfers.waiting)
+    {
+        struct taker *k = container_of(at, struct taker, in_waiting);
+        struct passing *t = k->passing;
+        int64_t due_ns = k->since_ns + k->patience_ns;
+        if (due_ns > now_ns) {
+            next_ns = earlier(next_ns, due_ns);
+            continue;
+        }
+        give_up(k, MR_SLOW_READER);
+        free_if_over(t);
+    }
+    return next_ns;
 }
 
 void hub_transfers_tick(struct hub *h, int64_t now_ns)
 {
-    while (hub_transfers_deadline(h) <= now_ns) {
-        struct taker *k = container_of(list_first(&h->stalled), struct taker, in_stalled);
-        struct passing *t = k->passing;
-        give_up(k, MR_SLOW_READER);
-        free_if_over(t);
+    for (uint32_t port; alarms_first(&h->transfers, &port) <= now_ns;) {
+        struct port *p = h->ports[port];
+        alarms_set(&h->transfers, port, INT64_MAX);
+        int64_t slow_ns = give_up_slow(p, now_ns); /* may free what was kept back of its own */
+        int64_t next_ns = earlier(slow_ns, end_unfed(p, now_ns));
+        if (next_ns < INT64_MAX)
+            transfer_expect(p, next_ns > now_ns + review_ns ? next_ns : now_ns + review_ns);
     }
 }
 
 int64_t hub_transfers_deadline(const struct hub *h)
 {
-    const struct list *first = list_first(&h->stalled);
-    return first ? container_of(first, const struct taker, in_stalled)->since_ns + TRANSFER_STALL_MS * ns_per_ms
-                 : INT64_MAX;
+    uint32_t port;
+    return alarms_first(&h->transfers, &port);
 }
 
-void hub_transfers_leave(struct port *p)
-{
-    for (struct list *first; (first = list_first(&p->transfers.coming));) {
-        struct passing *t = container_of(first, struct passing, in_port);
-        list_remove(&t->in_port);
-        if (t->received < t->total)
-            end(t, MR_LINK);
-        else
-            t->from = NULL; /* accepted: it survives its sender */
-    }
-    for (struct list *first; (first = list_first(&p->transfers.taking));) {
-        struct taker *k = container_of(first, struct taker, in_port);
-        struct passing *t = k->passing;
-        free_taker(k);
-        free_if_over(t);
-    }
-}
-
-/* -- one begins -- */
-/* The peer counts those too whose last chunks are still on their way. */
-static bool is_full(const struct port *p, uint32_t publisher)
-{
-    uint32_t n = 0, n_same = 0;
-    for (struct list *at = p->transfers.taking.next; at != &p->transfers.taking; at = at->next) {
-        n++;
-        n_same += container_of(at, struct taker, in_port)->passing->publisher == publisher;
-    }
-    return n >= (uint32_t)TRANSFERS_PER_SESSION - SESSION_CHUNKS_AHEAD ||
-           n_same >= (uint32_t)TRANSFERS_PER_PUBLISHER - SESSION_CHUNKS_AHEAD;
-}
-
-static enum mr_rc add_taker(struct passing *t, struct port *p, const struct transfer *said)
-{
-    struct taker *k = mem_calloc(1, sizeof *k);
-    if (!k)
-        return MR_NO_MEMORY;
-    k->passing = t;
-    k->port = p;
-    list_init(&k->in_waiting);
-    list_init(&k->in_stalled);
-    list_init(&k->in_passing);
-    list_init(&k->in_port);
-    hub_tell_topic(p, said->record.topic);
-    hub_tell_publisher(p, said->head.publisher);
-    enum mr_rc rc = session_begin_transfer(p->session, said, &k->id);
-    if (rc) {
-        mem_free(k);
-        return rc;
-    }
-    list_push_back(&t->takers, &k->in_passing);
-    list_push_back(&p->transfers.taking, &k->in_port);
-    hub_mark(p);
-    return MR_OK;
-}
-
-static void offer(struct passing *t, struct port *p, const struct transfer *said)
-{
-    if (p->is_over || !p->is_welcome)
-        return;
-    if (!session_has_transfers(p->session) || is_full(p, said->head.publisher) || add_taker(t, p, said) != MR_OK)
-        tell_lost(p, &said->head, said->record.seq, MR_SLOW_READER);
-    else
-        p->hub->records_out++;
-}
-
-/* What a peer's agents write goes to our agents only; nothing goes back but to an app, which may follow what it writes itself. */
-static bool may_go(const struct port *from, const struct port *to)
-{
-    if (from->kind == PORT_MESH_OUT)
-        return to->kind == PORT_AGENT;
-    return to != from || to->kind == PORT_APP;
-}
-
-static void offer_to_all(struct passing *t, const struct transfer *said)
-{
-    struct hub *h = t->from->hub;
-    struct route_ports to = route_subscribers(h->route, said->record.topic);
-    for (size_t i = 0; i < to.n; i++) {
-        struct port *p = h->ports[to.port[i]];
-        if (p && may_go(t->from, p) && hub_may_receive(p, said->record.topic))
-            offer(t, p, said);
-    }
-    if (t->from->kind == PORT_APP && hub_uplink(h))
-        offer(t, hub_uplink(h), said);
-}
-
-/* Numbers of transfers rise by themselves: their word overtakes live records that were numbered before. */
-static bool is_new(struct hub *h, uint32_t owner, const struct transfer *said)
-{
-    struct owner *o = &h->owners[owner];
-    const struct seen now = {.birth = said->head.birth, .link = said->head.link, .seq = said->record.seq};
-    if (!hub_is_above(&o->transfers, &said->head, now.seq))
-        return false;
-    bool goes_on = o->transfers.birth == now.birth && o->transfers.link == now.link && o->transfers.seq + 1 == now.seq;
-    o->transfers_first = goes_on ? o->transfers_first : now.seq;
-    o->transfers = now;
-    hub_follow_transfers(o);
-    return true;
-}
-
-/* Whose it is, and may it: as of a record. `said` becomes ours. */
-static bool accept(struct port *p, struct transfer *said)
-{
-    struct hub *h = p->hub;
-    if (!hub_is_trusted(p)) {
-        uint64_t may = hub_may(p, said->record.topic);
-        if (!(may & MAY_PUBLISH)) {
-            hub_refuse_record(p, said->record.topic, may);
-            return false;
-        }
-        hub_flag_future(h, &said->record);
-    }
-    if (p->kind == PORT_APP) {
-        said->record.flags &= MR_BACKFILL | MR_FORCED | MR_FUTURE;
-        said->record.seq = ++h->seq;
-        return true;
-    }
-    uint32_t owner = names_get_publisher(h->names, said->head.publisher)->owner;
-    bool is_of_this_link = said->head.birth == p->birth && said->head.link == p->link;
-    return (p->kind != PORT_AGENT || is_of_this_link) && owner != h->self && is_new(h, owner, said);
-}
-
-static void begin(struct port *p, struct transfer *said)
-{
-    uint32_t id = said->id;
-    if (p->kind == PORT_MESH_IN) {
-        hub_break(p, "a transfer on a session that is there to read");
-        return;
-    }
-    uint32_t topic = hub_topic_meant(p, said->record.topic);
-    if (!topic) {
-        hub_break(p, "a transfer to a topic id that was not announced: %u", said->record.topic);
-        return;
-    }
-    if (topic == NAME_REFUSED) {
-        p->hub->refused++;
-        return;
-    }
-    if (!hub_take_head(p, &said->head))
-        return;
-    said->record.topic = topic;
-    p->hub->records_in++;
-    struct passing *t = mem_calloc(1, sizeof *t);
-    if (!t || !accept(p, said)) {
-        hub_must(p, t ? MR_OK : MR_NO_MEMORY);
-        mem_free(t);
-        return;
-    }
-    *t = (struct passing){.from = p, .id = id, .total = said->total, .publisher = said->head.publisher};
-    list_init(&t->takers);
-    list_init(&t->kept);
-    list_init(&t->in_port);
-    list_push_back(&p->transfers.coming, &t->in_port);
-    offer_to_all(t, said);
-    free_if_over(t);
-}
-
-static struct passing *find(const struct port *p, uint32_t id)
-{
-    for (struct list *at = p->transfers.coming.next; at != &p->transfers.coming; at = at->next) {
-        struct passing *t = container_of(at, struct passing, in_port);
-        if (t->id == id)
-            return t;
-    }
-    return NULL;
-}
-
+/* -- what comes -- */
 void hub_on_transfer(void *user, const struct transfer *said)
 {
     struct port *p = user;
     if (said->total) {
         struct transfer ours = *said;
-        begin(p, &ours);
+        transfer_begin(p, &ours);
         return;
     }
-    struct passing *t = find(p, said->id);
+    struct passing *t = map64_get(&p->transfers.coming, said->id);
     if (t)
         end(t, said->cause);
 }
 
-/* -- and goes on -- */
 /* To all that are up to date; the others, and those without room, have it kept back. MR_NO_MEMORY: it could not be. */
 static enum mr_rc hand_on(struct taker *k, const struct chunk *chunk, struct kept_chunk **kept)
 {
@@ -399,7 +301,6 @@ static enum mr_rc hand_on(struct taker *k, const struct chunk *chunk, struct kep
     if (k->next)
         return MR_OK;
     k->next = *kept;
-    list_push_back(&k->port->transfers.waiting, &k->in_waiting);
     wait_from_now(k);
     return MR_OK;
 }
@@ -407,7 +308,7 @@ static enum mr_rc hand_on(struct taker *k, const struct chunk *chunk, struct kep
 void hub_on_chunk(void *user, const struct chunk *chunk)
 {
     struct port *p = user;
-    struct passing *t = find(p, chunk->transfer);
+    struct passing *t = map64_get(&p->transfers.coming, chunk->transfer);
     struct kept_chunk *kept = NULL;
     struct list *at, *after;
     if (!t) { /* nobody wants it, or it was refused */
@@ -415,13 +316,14 @@ void hub_on_chunk(void *user, const struct chunk *chunk)
         return;
     }
     t->received += chunk->len;
+    t->fed_ns = hub_now_ns(p->hub);
     LIST_EACH(at, after, &t->takers)
     {
         struct taker *k = container_of(at, struct taker, in_passing);
         if (hand_on(k, chunk, &kept) != MR_OK)
             give_up(k, MR_SLOW_READER);
         else if (k->taken == t->total)
-            free_taker(k);
+            transfer_free_taker(k);
     }
     if (!kept)
         session_chunk_done(p->session, chunk->cost);

@@ -29,7 +29,10 @@ enum {
     TRANSFER_MAX_BYTES = 16 * 1024 * 1024, /* [wire] one value, all or nothing, never kept */
     TRANSFERS_PER_SESSION = 1024,          /* [wire] begun and not complete, in one direction */
     TRANSFERS_PER_PUBLISHER = 16,          /* [wire] of those */
-    TRANSFER_STALL_MS = 5000,              /* a receiver that takes nothing for this long is given up */
+    TRANSFERS_PER_APP = 64,                /* on their way to one receiver, of one app of its machine */
+    TRANSFERS_PER_PEER = 256,              /* and of one machine */
+    TRANSFER_STALL_MS = 5000,              /* a receiver that takes nothing for this long is given up, */
+    TRANSFER_LEAST_BYTES_S = 4096,         /* and one that takes less than this while chunks wait for it */
 
     /* Batches and frames */
     BATCH_MAX_RECORDS = 4096,    /* [wire] */

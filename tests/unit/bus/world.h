@@ -38,8 +38,8 @@ struct app {
     } sending;
     struct coming { /* those that come */
         uint32_t id, total, at;
-        char what[128];
-    } coming[32];
+        char what[192];
+    } coming[300];
     bool keeps_chunks; /* gives no credit back for them, but counts it: */
     uint32_t kept;
 };
