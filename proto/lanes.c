@@ -364,9 +364,11 @@ bool lanes_consumed(struct lanes *l, enum lane lane, size_t cost, int64_t now_ns
     struct lane_window *w = &l->window[lane];
 
     w->consumed += cost;
-    if (w->is_held || w->consumed + w->bytes < w->granted + w->bytes / 2)
+    uint32_t half = w->bytes / 2;
+    uint32_t step = lane == LANE_BULK && half > LANES_BULK_STEP_BYTES ? LANES_BULK_STEP_BYTES : half;
+    if (w->is_held || w->consumed + w->bytes < w->granted + step)
         return false;
-    bool is_fast = now_ns - w->granted_ns < LANES_GROW_MS * MS;
+    bool is_fast = (now_ns - w->granted_ns) * half < LANES_GROW_MS * MS * step;
     uint32_t doubled = w->bytes < w->max / 2 ? w->bytes * 2 : w->max;
     resize(l, lane, is_fast ? doubled : w->bytes, now_ns);
     w->granted = w->consumed + w->bytes;

@@ -19,7 +19,8 @@
  * to itself, to command and to control; the other lanes refuse, each above its share. A control frame without room ends
  * the session.
  *
- * Receiving. What comes is counted against what was granted; what is consumed is granted again, in steps of half a window.
+ * Receiving. What comes is counted against what was granted; what is consumed is granted again, in steps of half a window, on
+ * bulk of at most LANES_BULK_STEP_BYTES: who waits there for a slow receiver must see that it moves.
  * A window that is used up faster than LANES_GROW_MS doubles, from 32 KiB to 1 MiB, while the pool it shares with other
  * sessions has room (proto/credit_pool.h); one that had no grant for LANES_REST_MS is small again; control stays at 256 KiB.
  * Pure. */
@@ -32,7 +33,8 @@
 
 enum {
     LANES_CONTROL_WINDOW_BYTES = 256 * 1024,
-    LANES_GROW_MS = 100,   /* half a window consumed within this: the window doubles */
+    LANES_GROW_MS = 100, /* half a window consumed within this: the window doubles */
+    LANES_BULK_STEP_BYTES = CREDIT_START_BYTES / 2,
     LANES_REST_MS = 10000, /* no grant for so long: what the window has grown by goes back */
     LANES_SHARE = 8,       /* command, stream and bulk: at most max_bytes / LANES_SHARE each */
     LANES_MARKS = 8,       /* pings in flight below live */
