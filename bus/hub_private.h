@@ -16,7 +16,6 @@
  *   hub_stale.c     values whose tags promised to be written more often
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
- *   hub_tail.c      agents that were sent away and have not been heard of since
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
  *   hub_transfer.c  values too long for a record, on their way; hub_transfer_begin.c: who takes them
  *   hub_own.c       what the process itself publishes and serves
@@ -53,7 +52,6 @@ struct owner {
     struct seen seen,
         transfers;            /* transfers: the last one begun; and of the numbers that came without a gap up to it, */
     uint64_t transfers_first; /* the first */
-    struct tail *tail;        /* it was sent away and has not been heard of since; NULL */
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
     uint32_t n_hellos;                 /* of it since ... */
     int64_t hellos_from_ns;
@@ -149,7 +147,6 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
-    bool is_sent_away; /* an agent, in peace: some of what it wrote may be on its way still */
     bool has_moved_here;    /* PORT_AGENT: it was at home elsewhere before: what it offers is news to some peers */
     bool is_full_told;      /* that a name or tag of it was refused */
     struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
@@ -245,7 +242,7 @@ struct hub {
     struct map64 promise_of; /* publisher << 32 | topic: it is among them */
     int64_t next_promises_ns;
 
-    struct list dirty, walking, pressing, held, tails;
+    struct list dirty, walking, pressing, held;
     bool is_offering; /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
@@ -368,8 +365,6 @@ enum lastval_result hub_keep(struct hub *h, struct port *from, const struct batc
 enum lastval_result hub_keep_offered(struct port *p, const struct batch_head *head, const struct record *record);
 /* Of a last value that a peer sent again; false: nothing of it is to be delivered now. */
 bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record);
-/* Removed by somebody else while the value itself is still on its way: shown when that has come (hub_show_removal). */
-bool hub_is_removed_early(const struct hub *h, const struct slot *slot);
 void hub_clear_others(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_show_removal(struct hub *h, uint32_t owner, const struct record *record);
@@ -448,8 +443,7 @@ void hub_tell_loss(struct hub *h, const struct port *from, const struct session_
 void hub_tell_peers_loss(struct hub *h, const struct session_loss *loss);                    /* what our agents lost */
 void hub_tell_gap(struct port *p,
                   const struct session_hello *hello); /* numbered since the last record seen, never came */
-/* Of an agent's session that broke; not to `from`. */
-void hub_tell_tail(struct hub *h, const struct port *from, uint32_t publisher, uint32_t link, uint64_t birth);
+void hub_tell_tail(const struct port *p);             /* of an agent: its session broke */
 void hub_tell_whole(
     const struct port *p); /* of an agent: its session ended and nothing was lost; peers' numbers may lag */
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
@@ -457,14 +451,6 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
 void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth);
 void hub_open_span(struct up *up, bool is_again);
 void hub_close_span(struct up *up);
-
-/* hub_tail.c */
-void hub_await_tail(const struct port *p); /* of an agent that was sent away */
-/* Its Hello was heard, here or by a peer, in that birth. */
-void hub_tail_came(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth);
-void hub_tails_tick(struct hub *h);
-int64_t hub_tails_deadline(const struct hub *h); /* INT64_MAX: none */
-void hub_tails_free(struct hub *h);
 
 /* hub_mesh.c */
 enum { KEPT_INTEREST = 1 }; /* a broker's entry of kind INTEREST_KEPT at each of its peers */
@@ -480,8 +466,6 @@ void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from); /
 uint8_t hub_home(const struct hub *h, uint32_t publisher);
 /* Does what it writes in that birth come from where it is at home: here, or at a peer we reach, other than this one? */
 bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t birth);
-/* It lives nowhere, and was not at home where this peer's word of it comes from: nobody else may ever say the same. */
-bool hub_is_orphan(const struct port *from, uint32_t owner);
 /* A word of a peer that knows a later birth than ours of somebody at home here: that one must be born again above it. */
 void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth);
 void hub_mesh_tick(struct hub *h);
