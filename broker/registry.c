@@ -141,7 +141,7 @@ enum mr_rc registry_load(const char *path, const struct rand_source *rand, struc
 {
     struct conf *conf = NULL;
     void *file = NULL;
-    enum mr_rc rc = conf_load(path, &schema, &conf, &file, err);
+    enum mr_rc rc = conf_load_up_to(path, REGISTRY_FILE_MAX, &schema, &conf, &file, err);
     if (rc)
         return rc;
     struct registry *r = new_registry(rand);

@@ -14,8 +14,9 @@
 #include "proto/limits.h"
 
 enum {
-    REGISTRY_NAME_SIZE = 64, /* [a-z0-9][a-z0-9._-]{0,62} and NUL */
-    REGISTRY_MAX = 100000    /* identities */
+    REGISTRY_NAME_SIZE = 64,             /* [a-z0-9][a-z0-9._-]{0,62} and NUL */
+    REGISTRY_MAX = 100000,               /* identities */
+    REGISTRY_FILE_MAX = 64 * 1024 * 1024 /* bytes */
 };
 
 enum registry_kind { REGISTRY_MACHINE, REGISTRY_PERSON };

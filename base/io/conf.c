@@ -34,7 +34,7 @@ static void *resize(void *context, void *ptr, size_t size)
 static const cyaml_config_t cyaml = {.mem_fn = resize, .flags = CYAML_CFG_NO_ALIAS};
 
 /* What to do about a file that cannot be read. */
-static enum mr_rc unreadable(const char *path, enum mr_rc rc, struct err *err)
+static enum mr_rc unreadable(const char *path, size_t max_bytes, enum mr_rc rc, struct err *err)
 {
     struct stat status;
     if (rc == MR_NOT_FOUND)
@@ -42,7 +42,7 @@ static enum mr_rc unreadable(const char *path, enum mr_rc rc, struct err *err)
     else if (rc == MR_DENIED)
         err_set(err, "cannot open %s: its rights forbid it: chown or chmod it for user %u", path, (unsigned)geteuid());
     else if (rc == MR_TOO_BIG)
-        err_set(err, "%s is larger than a configuration may be, %u bytes: is it the right file?", path, CONF_FILE_MAX);
+        err_set(err, "%s is larger than a configuration may be, %zu bytes: is it the right file?", path, max_bytes);
     else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         err_set(err, "%s is a folder: name the file in it", path);
     return rc;
@@ -79,6 +79,7 @@ enum mr_rc conf_parse(const char *name, const char *text, size_t len, const stru
         return MR_NO_MEMORY;
     }
     conf->schema = schema;
+    conf_lines_init(&conf->lines);
     enum mr_rc rc = fill(conf, text, len, err);
     if (rc != MR_OK) {
         conf_free(conf);
@@ -89,17 +90,23 @@ enum mr_rc conf_parse(const char *name, const char *text, size_t len, const stru
     return MR_OK;
 }
 
-enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, struct conf **ret, void **ret_data,
-                     struct err *err)
+enum mr_rc conf_load_up_to(const char *path, size_t max_bytes, const struct cyaml_schema_value *schema,
+                           struct conf **ret, void **ret_data, struct err *err)
 {
     char *text = NULL;
     size_t len = 0;
-    enum mr_rc rc = fs_read(path, CONF_FILE_MAX, &text, &len, err);
+    enum mr_rc rc = fs_read(path, max_bytes, &text, &len, err);
     if (rc != MR_OK)
-        return unreadable(path, rc, err);
+        return unreadable(path, max_bytes, rc, err);
     rc = conf_parse(path, text, len, schema, ret, ret_data, err);
     mem_free(text);
     return rc;
+}
+
+enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, struct conf **ret, void **ret_data,
+                     struct err *err)
+{
+    return conf_load_up_to(path, CONF_FILE_MAX, schema, ret, ret_data, err);
 }
 
 void conf_free(struct conf *conf)

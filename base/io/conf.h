@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONF_FILE_MAX (256U * 1024U) /* bytes */
+#define CONF_FILE_MAX (256U * 1024U) /* bytes, of conf_load() */
 #define CONF_DEPTH_MAX 8U            /* nested mappings and sequences */
 
 struct conf;
@@ -21,6 +21,10 @@ struct err;
  * MR_NOT_FOUND, MR_DENIED: the file; MR_TOO_BIG; MR_INVALID: its content; MR_NO_MEMORY. schema is borrowed until conf_free. */
 MUST enum mr_rc conf_load(const char *path, const struct cyaml_schema_value *schema, struct conf **ret, void **ret_data,
                           struct err *err);
+
+/* The same for files that grow with the plant: up to max_bytes. */
+MUST enum mr_rc conf_load_up_to(const char *path, size_t max_bytes, const struct cyaml_schema_value *schema,
+                                struct conf **ret, void **ret_data, struct err *err);
 
 /* The same from len bytes of text; name stands for the file in errors. */
 MUST enum mr_rc conf_parse(const char *name, const char *text, size_t len, const struct cyaml_schema_value *schema,

@@ -16,8 +16,8 @@
 #define KNOWN_MAX 64U  /* keys of one mapping that are considered for "did you mean" */
 
 struct conf_line {
-    char *where;
     unsigned line;
+    char where[]; /* its key, without NUL */
 };
 
 struct checker {
@@ -40,35 +40,35 @@ static enum mr_rc note_line(struct checker *checker, unsigned line)
     struct conf_lines *lines = checker->lines;
     if (checker->where_len == 0)
         return MR_OK;
-    if (lines->n == lines->size) {
-        size_t size = lines->size ? lines->size * 2 : 16;
-        struct conf_line *larger = mem_resize(lines->entries, size * sizeof *larger);
-        if (!larger)
-            return MR_NO_MEMORY;
-        lines->entries = larger;
-        lines->size = size;
-    }
-    char *where = mem_strndup(checker->where, checker->where_len);
-    if (!where)
+    struct conf_line *entry = mem_alloc(sizeof *entry + checker->where_len);
+    void *before = NULL;
+    if (!entry)
         return MR_NO_MEMORY;
-    lines->entries[lines->n++] = (struct conf_line){.where = where, .line = line};
-    return MR_OK;
+    entry->line = line;
+    memcpy(entry->where, checker->where, checker->where_len);
+    enum mr_rc rc = map_put(&lines->by_where, entry->where, checker->where_len, entry, &before);
+    mem_free(rc ? entry : before);
+    return rc;
 }
 
 unsigned conf_lines_find(const struct conf_lines *lines, const char *where, size_t len)
 {
-    for (size_t i = 0; i < lines->n; i++)
-        if (strlen(lines->entries[i].where) == len && memcmp(lines->entries[i].where, where, len) == 0)
-            return lines->entries[i].line;
-    return 0;
+    const struct conf_line *entry = map_get(&lines->by_where, where, len);
+    return entry ? entry->line : 0;
+}
+
+void conf_lines_init(struct conf_lines *lines)
+{
+    const struct hash_key seed = {0, 0}; /* no secret: whoever writes our files needs no collisions to harm us */
+    map_init(&lines->by_where, MAP_MAX_ENTRIES, &seed);
 }
 
 void conf_lines_fini(struct conf_lines *lines)
 {
-    for (size_t i = 0; i < lines->n; i++)
-        mem_free(lines->entries[i].where);
-    mem_free(lines->entries);
-    *lines = (struct conf_lines){0};
+    uint32_t cursor = 0;
+    for (void *entry; (entry = map_next(&lines->by_where, &cursor));)
+        mem_free(entry);
+    map_fini(&lines->by_where);
 }
 
 /* Appends to the place the walk is at; returns what the length was. */

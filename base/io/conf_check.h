@@ -2,18 +2,20 @@
  * notes on which line each value stands. Used by conf.c only. */
 #ifndef BASE_IO_CONF_CHECK_H
 #define BASE_IO_CONF_CHECK_H
-#include "base/rc.h"
+#include "base/map.h"
 #include <cyaml/cyaml.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct err;
 
-/* Where the values of one file stand. Zero it; the fields are private. */
+/* Where the values of one file stand; a registry has hundreds of thousands. The fields are private. */
 struct conf_lines {
-    struct conf_line *entries;
-    size_t n, size;
+    struct map by_where;
 };
+
+void conf_lines_init(struct conf_lines *lines); /* allocates nothing */
+void conf_lines_fini(struct conf_lines *lines);
 
 /* Checks len bytes of text; name stands for the file in *err. *ret_is_empty: there is no value at all, which counts as a
  * mapping without keys. Lines are noted also on failure. MR_INVALID, MR_NO_MEMORY. */
@@ -22,6 +24,4 @@ MUST enum mr_rc conf_check(const char *name, const char *text, size_t len, const
 
 /* The line of "spool.max" or "brokers[1]", from 1; 0: not in the file. where has len bytes. */
 unsigned conf_lines_find(const struct conf_lines *lines, const char *where, size_t len);
-
-void conf_lines_fini(struct conf_lines *lines);
 #endif

@@ -283,6 +283,12 @@ static void a_file_that_cannot_be_read_is_told(void **state)
     support_write(support_path(folder, "large.yaml"), large);
     assert_int_equal(conf_load(support_path(folder, "large.yaml"), &schema, &conf, &data, &err), MR_TOO_BIG);
     assert_non_null(strstr(err.text, "is it the right file?"));
+    assert_int_equal(conf_load_up_to(support_path(folder, "large.yaml"), CONF_FILE_MAX, &schema, &conf, &data, &err),
+                     MR_TOO_BIG);
+    assert_int_equal(
+        conf_load_up_to(support_path(folder, "large.yaml"), CONF_FILE_MAX + 1, &optional_schema, &conf, &data, &err),
+        MR_OK);
+    conf_free(conf);
     support_remove(folder);
 }
 
