@@ -4,6 +4,9 @@
 
 #include "bus/hub_private.h"
 
+/* Of a walk over lives, per turn: a life is one, and one more for each port that may have to hear of it. A millisecond or so. */
+enum { MISSED_STEPS = 20000 };
+
 static const int64_t ns_per_ms = 1000000;
 
 /* -- places for brokers whose client we are -- */
@@ -93,32 +96,43 @@ bool hub_list_lives(struct port *p, uint32_t *cursor, int *budget)
     return false;
 }
 
-static void suppose_dead_if(struct up *up, bool (*is_missed)(const struct up *up, uint32_t publisher),
-                            const char *reason)
+/* -- lives that nobody tells of any more -- */
+static bool is_missed(const struct up *up, const struct life *life)
 {
+    const struct hub *h = up->hub;
+    bool is_at_home_there = life->alive && hub_home(h, life->publisher) == HOME_PEER + up->index;
+    return is_at_home_there && (up->missed == MISSED_ALL || h->owners[life->publisher].listed != up->round);
+}
+
+/* Of a large plant, each of them told to thousands of ports: some each turn, so that pings go on. */
+static void suppose_dead_on(struct up *up, int *budget)
+{
+    static const char *const reasons[] = {
+        [MISSED_UNLISTED] = "its broker does not know it any more", [MISSED_ALL] = "its broker cannot be reached"};
     struct hub *h = up->hub;
-    uint32_t cursor = 0;
-    for (const struct life *life; (life = presence_walk(h->presence, &cursor));)
-        if (life->alive && hub_home(h, life->publisher) == HOME_PEER + up->index && is_missed(up, life->publisher))
-            hub_suppose_dead(h, life->publisher, reason);
+    for (; up->missed && *budget > 0; --*budget) {
+        const struct life *life = presence_walk(h->presence, &up->missed_cursor);
+        if (!life) {
+            up->missed = MISSED_NOBODY;
+        } else if (is_missed(up, life)) {
+            hub_suppose_dead(h, life->publisher, reasons[up->missed]);
+            *budget -= (int)h->max_ports;
+        }
+    }
 }
 
-static bool is_unlisted(const struct up *up, uint32_t publisher)
+static void begin_to_miss(struct up *up, enum missed missed)
 {
-    return up->hub->owners[publisher].listed != up->round;
-}
-
-static bool is_any(const struct up *up, uint32_t publisher)
-{
-    (void)up;
-    (void)publisher;
-    return true;
+    int budget = MISSED_STEPS;
+    up->missed = missed;
+    up->missed_cursor = 0;
+    suppose_dead_on(up, &budget);
 }
 
 void hub_list_complete(struct up *up)
 {
     up->is_listed = true;
-    suppose_dead_if(up, is_unlisted, "its broker does not know it any more");
+    begin_to_miss(up, MISSED_UNLISTED);
 }
 
 /* -- reached and gone -- */
@@ -135,6 +149,7 @@ void hub_peer_up(struct port *p)
     p->is_welcome = true;
     up->state = UP_REACHED;
     up->lost_at_ns = INT64_MAX;
+    up->missed = MISSED_NOBODY; /* it tells itself who lives there */
     up->is_listed = false;
     up->round++;
     if (up->is_span_open) /* those who subscribed meanwhile have not heard of it */
@@ -177,8 +192,10 @@ static int64_t due_ns(const struct up *up)
 
 void hub_mesh_tick(struct hub *h)
 {
+    int budget = MISSED_STEPS;
     for (uint32_t i = 0; h->kind == HUB_BROKER && i < h->n_ups; i++) {
         struct up *up = &h->ups[i];
+        suppose_dead_on(up, &budget);
         if (due_ns(up) > h->now_ns)
             continue;
         if (up->state == UP_UNTRIED) {
@@ -186,16 +203,19 @@ void hub_mesh_tick(struct hub *h)
             continue;
         }
         up->lost_at_ns = INT64_MAX;
-        suppose_dead_if(up, is_any, "its broker cannot be reached");
+        begin_to_miss(up, MISSED_ALL);
     }
 }
 
 int64_t hub_mesh_deadline(const struct hub *h)
 {
     int64_t first = INT64_MAX;
-    for (uint32_t i = 0; h->kind == HUB_BROKER && i < h->n_ups; i++)
-        if (due_ns(&h->ups[i]) < first)
-            first = due_ns(&h->ups[i]);
+    for (uint32_t i = 0; h->kind == HUB_BROKER && i < h->n_ups; i++) {
+        const struct up *up = &h->ups[i];
+        int64_t at_ns = up->missed ? h->now_ns : due_ns(up);
+        if (at_ns < first)
+            first = at_ns;
+    }
     return first;
 }
 

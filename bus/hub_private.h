@@ -62,6 +62,8 @@ struct owner {
 /* A broker whose client we are. An agent has one place for whichever it is with, a broker one for each peer.
  *     UNTRIED -> REACHED <-> GONE; UNTRIED -> GONE: after SUBSCRIBED_WAIT_MS, nobody waits for it any longer */
 enum up_state { UP_UNTRIED, UP_REACHED, UP_GONE };
+/* Whom of those at home there a walk holds for dead: whoever its last list did not have, or all. */
+enum missed { MISSED_NOBODY, MISSED_UNLISTED, MISSED_ALL };
 struct up {
     struct hub *hub;
     char *name; /* of the peer; "" in agents */
@@ -73,6 +75,8 @@ struct up {
     bool is_listed;      /* it has told all that live there */
     uint32_t round;      /* of its list of lives */
     int64_t lost_at_ns;  /* those at home there are held for dead then; INT64_MAX: they are not missed */
+    enum missed missed;  /* of a walk under way */
+    uint32_t missed_cursor;
 };
 
 /* What a peer's id stands for when there was no room for its name: records that use it are refused, the session lives on. */
