@@ -18,61 +18,19 @@
 
 #include <millrace/millrace.h>
 
-enum {
-    RAW_BYTES = 100,
-    WORDS = RAW_BYTES / sizeof(uint64_t),
-    CHECK_BITS = 12, /* of the hash, below the number in a double's 53 bits */
-    SAMPLES_MAX = 1 << 20,
-    END_AGAIN_MS = 50,
-    TAKE_ANYWAY_MS = 60000
-};
+#include "tests/bench/ends/message.h"
+#include "tests/bench/ends/tally.h"
+
+enum { RAW_BYTES = 100, END_AGAIN_MS = 50, TAKE_ANYWAY_MS = 60000 };
 
 static const int64_t NS_PER_S = 1000000000, NS_PER_MS = 1000000, NS_PER_US = 1000;
 static const char end_mark[] = "the end";
 
-static int64_t now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-static int64_t mono_ns(void)
-{
-    return now_ns(CLOCK_MONOTONIC);
-}
-
 static double cpu_us(void)
 {
-    return (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e3;
-}
-
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 31) * UINT64_C(0x9e3779b97f4a7c15);
-    return x ^ x >> 29;
-}
-
-/* -- messages -- */
-struct raw {
-    uint64_t number;
-    int64_t sent_ns;
-    uint64_t filling[WORDS - 3], hash;
-    uint32_t rest;
-};
-
-static uint64_t raw_hash(const struct raw *raw)
-{
-    uint64_t hash = mix(raw->number) ^ (uint64_t)raw->sent_ns;
-    for (size_t i = 0; i < sizeof raw->filling / sizeof *raw->filling; i++)
-        hash = mix(hash ^ raw->filling[i]);
-    return hash;
-}
-
-static double sample_of(uint64_t number, int64_t sent_us)
-{
-    uint64_t check = mix(number ^ mix((uint64_t)sent_us)) & ((1U << CHECK_BITS) - 1);
-    return (double)(number << CHECK_BITS | check);
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 static void fail(const struct mr_bus *bus, const char *what)
@@ -111,16 +69,12 @@ struct publisher {
 static enum mr_rc publish(struct publisher *p)
 {
     if (p->tag) {
-        int64_t sent_us = now_ns(CLOCK_REALTIME) / NS_PER_US;
-        struct mr_value v = mr_f64(sample_of(p->number, sent_us));
+        int64_t sent_us = wall_us();
+        struct mr_value v = mr_f64(sample_value(p->number, sent_us));
         return mr_tag_write(p->tag, &v, MR_STATUS_GOOD, sent_us);
     }
     uint8_t bytes[RAW_BYTES];
-    struct raw raw = {.number = p->number, .sent_ns = mono_ns()};
-    for (size_t i = 0; i < sizeof raw.filling / sizeof *raw.filling; i++)
-        raw.filling[i] = p->number * (i + 1);
-    raw.hash = raw_hash(&raw);
-    memcpy(bytes, &raw, sizeof bytes);
+    message_write(bytes, sizeof bytes, p->number, mono_ns());
     return mr_publish(p->bus, p->topic, bytes, sizeof bytes);
 }
 
@@ -197,51 +151,21 @@ static int run_publisher(char **arg)
 struct subscriber {
     struct mr_bus *bus;
     int64_t pause_ns;
-    uint64_t received, next, lost, losses, disorder, damaged;
+    uint64_t lost, losses;
     int64_t published; /* -1: not said yet */
-    int64_t first_ns, last_ns;
-    double cpu;
-    uint32_t *latency_ns; /* of the first SAMPLES_MAX */
+    double cpu;        /* when the first message came */
+    struct tally tally;
 };
 
-/* What was announced as missing covers the numbers that are skipped; none comes twice or goes back. */
-static void on_value(struct subscriber *s, uint64_t number, int64_t at_ns, int64_t latency_ns)
+static void on_value(struct subscriber *s, const struct mr_msg *msg)
 {
-    if (s->received == 0) {
-        s->first_ns = at_ns;
+    int publisher = msg->value.type == MR_F64     ? tally_sample(&s->tally, msg->value.as.f64, msg->source_us)
+                    : msg->value.type == MR_BYTES ? tally_bytes(&s->tally, msg->value.as.ptr, msg->value.len)
+                                                  : -1;
+    if (publisher >= 0 && s->tally.received == 1)
         s->cpu = cpu_us();
-    }
-    s->disorder += number < s->next;
-    s->next = number + 1;
-    if (s->received < SAMPLES_MAX)
-        s->latency_ns[s->received] = latency_ns < 0 ? 0 : latency_ns > UINT32_MAX ? UINT32_MAX : (uint32_t)latency_ns;
-    s->received++;
-    s->last_ns = at_ns;
-    while (s->pause_ns && mono_ns() < s->last_ns + s->pause_ns)
+    while (s->pause_ns && publisher >= 0 && mono_ns() < s->tally.last_ns + s->pause_ns)
         ;
-}
-
-static void on_raw(struct subscriber *s, const struct mr_msg *msg)
-{
-    struct raw raw = {0};
-    int64_t now = mono_ns();
-    if (msg->value.type == MR_BYTES && msg->value.len == RAW_BYTES)
-        memcpy(&raw, msg->value.as.ptr, RAW_BYTES);
-    if (raw.sent_ns == 0 || raw.hash != raw_hash(&raw))
-        s->damaged++;
-    else
-        on_value(s, raw.number, now, now - raw.sent_ns);
-}
-
-static void on_sample(struct subscriber *s, const struct mr_msg *msg)
-{
-    uint64_t number = (uint64_t)msg->value.as.f64 >> CHECK_BITS;
-    if (msg->flags & MR_FROM_SNAPSHOT)
-        return;
-    if (sample_of(number, msg->source_us) != msg->value.as.f64 || msg->status)
-        s->damaged++;
-    else
-        on_value(s, number, mono_ns(), now_ns(CLOCK_REALTIME) - msg->source_us * NS_PER_US);
 }
 
 static bool is_end(const struct mr_msg *msg)
@@ -269,44 +193,26 @@ static void on_message(void *user, const struct mr_msg *msg)
     } else if (msg->kind == MR_DATA && is_end(msg)) {
         s->published = number_at_end(msg);
         mr_wake(s->bus);
-    } else if (msg->kind == MR_DATA && msg->value.type == MR_F64) {
-        on_sample(s, msg);
-    } else if (msg->kind == MR_DATA) {
-        on_raw(s, msg);
+    } else if (msg->kind == MR_DATA && !(msg->flags & MR_FROM_SNAPSHOT)) {
+        on_value(s, msg);
     }
-}
-
-static int compare(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile_us(const struct subscriber *s, double part)
-{
-    uint64_t n = s->received < SAMPLES_MAX ? s->received : SAMPLES_MAX;
-    return n ? s->latency_ns[(uint64_t)(part * (double)(n - 1))] / 1e3 : 0;
 }
 
 static void report(struct subscriber *s)
 {
     double cpu = cpu_us() - s->cpu;
-    qsort(s->latency_ns, s->received < SAMPLES_MAX ? s->received : SAMPLES_MAX, sizeof *s->latency_ns, compare);
-    printf("{\"published\": %" PRId64 ", \"received\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"losses\": %" PRIu64
-           ", \"disorder\": %" PRIu64 ", \"damaged\": %" PRIu64 ", \"seconds\": %.6f, \"cpu_us\": %.0f, "
-           "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
-           s->published, s->received, s->lost, s->losses, s->disorder, s->damaged,
-           (double)(s->last_ns - s->first_ns) / 1e9, cpu, percentile_us(s, 0.5), percentile_us(s, 0.99),
-           percentile_us(s, 0.999), percentile_us(s, 1));
+    printf("{\"published\": %" PRId64 ", \"lost\": %" PRIu64 ", \"losses\": %" PRIu64
+           ", \"seconds\": %.6f, \"cpu_us\": %.0f, ",
+           s->published, s->lost, s->losses, (double)(s->tally.last_ns - s->tally.first_ns) / 1e9, cpu);
+    tally_print(&s->tally);
+    puts("}");
 }
 
 static int run_subscriber(char **arg)
 {
-    struct subscriber s = {.bus = open_bus(arg[0], "bench-sub"),
-                           .pause_ns = strtoll(arg[3], NULL, 10) * NS_PER_US,
-                           .published = -1,
-                           .latency_ns = calloc(SAMPLES_MAX, sizeof *s.latency_ns)};
-    if (!s.latency_ns)
+    struct subscriber s = {
+        .bus = open_bus(arg[0], "bench-sub"), .pause_ns = strtoll(arg[3], NULL, 10) * NS_PER_US, .published = -1};
+    if (!tally_init(&s.tally))
         fail(NULL, "no memory");
     wait_for_cluster(s.bus);
     if (mr_subscribe(s.bus, arg[1], NULL, on_message, &s, NULL))
@@ -316,7 +222,7 @@ static int run_subscriber(char **arg)
             fail(s.bus, "mr_run");
     report(&s);
     mr_close(s.bus, 0);
-    free(s.latency_ns);
+    tally_fini(&s.tally);
     return EXIT_SUCCESS;
 }
 

@@ -57,17 +57,18 @@ def line_of(child, seconds):
 
 
 class Bed:
-    """A broker and two agents, up; a context manager."""
+    """A broker and its agents, each with its telemetry, up; a context manager."""
 
-    def __init__(self):
+    def __init__(self, *agents):
+        self.names = agents or ("one", "two")
         self.plant = harness.Plant()
         self.ends = []
 
     def __enter__(self):
         try:
             broker = self.plant.broker()
-            agents = [self.plant.agent(name, f"bench/{name}") for name in ("one", "two")]
-            for name in ("one", "two"):  # telemetry as in the default configuration
+            agents = [self.plant.agent(name, f"bench/{name}") for name in self.names]
+            for name in self.names:  # telemetry as in the default configuration
                 text = (self.plant.folder / f"{name}.yaml").read_text(encoding="utf-8")
                 self.plant.write(f"{name}.yaml", text.replace("telemetry: {interval: 1 s}\n", ""))
             broker.start().wait("BROKER-START")
@@ -76,7 +77,8 @@ class Bed:
         except BaseException:
             self.__exit__()
             raise
-        self.pids = {"agent 1": agents[0].child.pid, "broker": broker.child.pid, "agent 2": agents[1].child.pid}
+        self.pids = {f"agent {number}": agent.child.pid for number, agent in enumerate(agents, 1)}
+        self.pids["broker"] = broker.child.pid
         return self
 
     def __exit__(self, *_):
