@@ -11,8 +11,8 @@ struct listen_section {
 };
 
 struct limits_section {
-    uint32_t *sessions, *filters, *topics, *slots;
-    char *credit;
+    uint32_t *sessions, *unauthenticated, *filters, *topics, *slots, *rate;
+    char *credit, *bytes_rate;
 };
 
 /* broker.yaml as it is written; NULL: not given. */
@@ -35,10 +35,13 @@ static const cyaml_schema_field_t listen_fields[] = {
 };
 static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_UINT_PTR("sessions", OPTIONAL, struct limits_section, sessions),
+    CYAML_FIELD_UINT_PTR("unauthenticated", OPTIONAL, struct limits_section, unauthenticated),
     CYAML_FIELD_UINT_PTR("filters", OPTIONAL, struct limits_section, filters),
     CYAML_FIELD_UINT_PTR("topics", OPTIONAL, struct limits_section, topics),
     CYAML_FIELD_UINT_PTR("slots", OPTIONAL, struct limits_section, slots),
     CYAML_FIELD_STRING_PTR("credit", OPTIONAL, struct limits_section, credit, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_UINT_PTR("rate", OPTIONAL, struct limits_section, rate),
+    CYAML_FIELD_STRING_PTR("bytes_rate", OPTIONAL, struct limits_section, bytes_rate, 1, CYAML_UNLIMITED),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t peer_value = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, ZSOCK_HOST_MAX)};
@@ -66,6 +69,7 @@ void broker_conf_defaults(struct broker_conf *ret)
                                 .listen_agents = "*:7420",
                                 .listen_mesh = "*:7421",
                                 .max_sessions = SESSIONS_PER_BROKER,
+                                .max_unauthenticated = UNAUTHENTICATED_MAX,
                                 .max_filters = FILTERS_PER_BROKER,
                                 .max_topics = BROKER_TOPICS,
                                 .max_slots = SLOTS_PER_SITE,
@@ -75,32 +79,50 @@ void broker_conf_defaults(struct broker_conf *ret)
                                 .pin_cpu = -1};
 }
 
-static enum mr_rc take_credit(const struct conf *conf, const char *given, size_t *ret, struct err *err)
+static enum mr_rc take_size(const struct conf *conf, const char *where, const char *given, uint64_t *ret,
+                            struct err *err)
 {
-    const uint64_t least = CREDIT_MAX_BYTES, most = UINT64_C(1) << 40;
+    const uint64_t least = 1024 * 1024, most = UINT64_C(1) << 40;
     uint64_t bytes = *ret;
-    enum mr_rc rc = conf_size(conf, "limits.credit", given, &bytes, err);
-    if (!rc && (bytes < least || bytes > most))
-        rc = conf_fail(conf, "limits.credit", err, "must be 1 MiB to 1 TiB, not '%.64s'", given);
+    enum mr_rc rc = conf_size(conf, where, given, &bytes, err);
+    if (!rc && given && (bytes < least || bytes > most))
+        rc = conf_fail(conf, where, err, "must be 1 MiB to 1 TiB, not '%.64s'", given);
     if (!rc)
-        *ret = (size_t)bytes;
+        *ret = bytes;
+    return rc;
+}
+
+static enum mr_rc take_bytes(const struct conf *conf, const struct limits_section *given, struct broker_conf *ret,
+                             struct err *err)
+{
+    uint64_t credit = ret->max_credit_bytes;
+    enum mr_rc rc = take_size(conf, "limits.credit", given->credit, &credit, err);
+    if (!rc)
+        rc = take_size(conf, "limits.bytes_rate", given->bytes_rate, &ret->max_bytes_per_s, err);
+    if (!rc)
+        ret->max_credit_bytes = (size_t)credit;
     return rc;
 }
 
 static enum mr_rc take_limits(const struct conf *conf, const struct limits_section *given, struct broker_conf *ret,
                               struct err *err)
 {
-    enum { MOST = 100000000 };
+    enum { MOST = 100000000, UNAUTHENTICATED_MOST = 65536 };
     if (!given)
         return MR_OK;
     enum mr_rc rc = conf_limit(conf, "limits.sessions", given->sessions, SESSIONS_PER_BROKER, &ret->max_sessions, err);
+    if (!rc)
+        rc = conf_limit(conf, "limits.unauthenticated", given->unauthenticated, UNAUTHENTICATED_MOST,
+                        &ret->max_unauthenticated, err);
     if (!rc)
         rc = conf_limit(conf, "limits.filters", given->filters, MOST, &ret->max_filters, err);
     if (!rc)
         rc = conf_limit(conf, "limits.topics", given->topics, MOST, &ret->max_topics, err);
     if (!rc)
         rc = conf_limit(conf, "limits.slots", given->slots, MOST, &ret->max_slots, err);
-    return rc ? rc : take_credit(conf, given->credit, &ret->max_credit_bytes, err);
+    if (!rc)
+        rc = conf_limit(conf, "limits.rate", given->rate, MOST, &ret->max_records_per_s, err);
+    return rc ? rc : take_bytes(conf, given, ret, err);
 }
 
 /* What the system will say when it listens is left to it; that it is an address is known here. */

@@ -8,7 +8,9 @@
  *   key: broker.key                 # relative names begin at the folder of broker.yaml
  *   registry: registry.yaml
  *   directory: directory.yaml       # read only with peers (base/io/directory.h)
- *   limits: {sessions: 10000, filters: 1000000, topics: 1000000, slots: 100000, credit: 512 MiB}
+ *   limits: {sessions: 10000, unauthenticated: 256, filters: 1000000, topics: 1000000, slots: 100000, credit: 512 MiB}
+ *                                   # and of one machine's session, none by default: rate: 20000 (records a second),
+ *                                   # bytes_rate: 20 MiB (bytes a second)
  *   log: {level: info, format: text}
  *   pin_cpu: -1                     # loop and I/O thread on this CPU; -1: anywhere
  */
@@ -36,6 +38,9 @@ struct broker_conf {
     char listen_agents[ZSOCK_ADDRESS_SIZE]; /* as zserver_options.address, as the next one */
     char listen_mesh[ZSOCK_ADDRESS_SIZE];
     uint32_t max_sessions, max_filters, max_topics, max_slots; /* each at least 1 */
+    uint32_t max_unauthenticated;                              /* connections of one listener, 1 to 65,536 */
+    uint32_t max_records_per_s;                                /* of a machine's session; 0: no limit */
+    uint64_t max_bytes_per_s;                                  /* likewise */
     size_t max_credit_bytes;                                   /* 1 MiB to 1 TiB */
     enum log_level log_level;
     enum log_format log_format;

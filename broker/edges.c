@@ -106,7 +106,8 @@ static enum mr_rc new_listener(struct edges *e, enum port_kind kind, uint32_t ma
                                              .admission = &e->admission,
                                              .kind = kind,
                                              .max_ports = hub_max_port(e->options.hub),
-                                             .max_sessions = max_sessions};
+                                             .max_sessions = max_sessions,
+                                             .max_silent = e->options.conf->max_unauthenticated};
     return listener_new(ret, &options, err);
 }
 
@@ -277,6 +278,11 @@ const char *edges_agents_address(const struct edges *e)
 const char *edges_mesh_address(const struct edges *e)
 {
     return e->from_peers ? listener_address(e->from_peers) : "";
+}
+
+void edges_get_connections(const struct edges *e, struct governor_stats *ret)
+{
+    listener_get_connections(e->agents, ret);
 }
 
 void edges_get_keys(const struct edges *e, struct zap_stats *ret)

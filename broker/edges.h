@@ -9,6 +9,7 @@
 #include "base/io/zap.h"
 #include "base/io/zsock.h"
 #include "broker/conf.h"
+#include "broker/governor.h"
 #include "bus/hub.h"
 
 /* Ports the hub needs for one peer: one out, and as many in as it may have. */
@@ -57,6 +58,7 @@ size_t edges_identities(const struct edges *e);    /* in the registry */
 size_t edges_peers(const struct edges *e);         /* in the directory still */
 uint16_t edges_agents_port(const struct edges *e); /* 0: does not listen */
 const char *edges_agents_address(const struct edges *e);
-const char *edges_mesh_address(const struct edges *e); /* "" without peers */
+const char *edges_mesh_address(const struct edges *e);                         /* "" without peers */
+void edges_get_connections(const struct edges *e, struct governor_stats *ret); /* to the port for agents */
 void edges_get_keys(const struct edges *e, struct zap_stats *ret);
 #endif

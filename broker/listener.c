@@ -35,6 +35,7 @@ struct conn {
 struct listener {
     struct listener_options options;
     struct zserver *server;
+    struct governor *governor;
     struct loop_timer *timer;
     struct map64 by_peer;
     struct conn **by_port; /* [0] unused */
@@ -334,6 +335,7 @@ static void on_message(void *user, const struct zmessage *message)
 {
     struct listener *l = user;
     struct conn *conn = map64_get(&l->by_peer, message->peer);
+    governor_on_message(l->governor, message);
     if (!conn)
         conn = admit(l, message);
     if (!conn || conn->state != OPEN)
@@ -343,6 +345,25 @@ static void on_message(void *user, const struct zmessage *message)
 }
 
 /* -- life ------------------------------------------------------------------------------------------------------------ */
+static const char *name_of(void *user, uint32_t peer)
+{
+    const struct listener *l = user;
+    const struct conn *conn = map64_get(&l->by_peer, peer);
+    return conn ? conn->user_id : "";
+}
+
+static enum mr_rc new_governor(struct listener *l, const struct zserver_options *options, struct err *err)
+{
+    const struct governor_options of_governor = {.loop = l->options.loop,
+                                                 .listener = admission_domain(l->options.kind),
+                                                 .max_silent = l->options.max_silent,
+                                                 .max_open = l->options.max_sessions + l->options.max_silent,
+                                                 .max_message_bytes = options->max_message_bytes,
+                                                 .name_of = name_of,
+                                                 .user = l};
+    return governor_new(&l->governor, &of_governor, err);
+}
+
 enum mr_rc listener_new(struct listener **ret, const struct listener_options *options, struct err *err)
 {
     struct listener *l = mem_calloc(1, sizeof *l);
@@ -369,7 +390,17 @@ enum mr_rc listener_new(struct listener **ret, const struct listener_options *op
 
 enum mr_rc listener_listen(struct listener *l, const struct zserver_options *options, struct err *err)
 {
-    return zserver_new(l->options.loop, l->options.zctx, options, on_message, l, &l->server, err);
+    struct zserver_options governed = *options;
+    enum mr_rc rc = new_governor(l, options, err);
+    if (rc)
+        return rc;
+    governed.watch = &governor_watch;
+    governed.watch_user = l->governor;
+    governed.backlog = (int)l->options.max_silent; /* those in it come in even when newcomers wait */
+    rc = zserver_new(l->options.loop, l->options.zctx, &governed, on_message, l, &l->server, err);
+    if (!rc)
+        governor_rule(l->governor, l->server);
+    return rc;
 }
 
 void listener_free(struct listener *l)
@@ -378,6 +409,7 @@ void listener_free(struct listener *l)
     if (!l)
         return;
     zserver_free(l->server);
+    governor_free(l->governor);
     loop_timer_free(l->timer);
     for (struct conn *conn; (conn = map64_next(&l->by_peer, &cursor, NULL));)
         free_conn(l, conn);
@@ -400,6 +432,13 @@ void listener_review(struct listener *l)
             bye(l, conn, MR_CLOSED, "the registry has another path for this identity", 0);
         }
     }
+}
+
+void listener_get_connections(const struct listener *l, struct governor_stats *ret)
+{
+    *ret = (struct governor_stats){.open = 0};
+    if (l->governor)
+        governor_get_stats(l->governor, ret);
 }
 
 uint32_t listener_count(const struct listener *l)

@@ -3,14 +3,15 @@
  *
  *   OPEN -> (the session is over) -> LEAVING -> (what was left is sent, LISTENER_LEAVE_MS) -> CUT -> (the same again) -> gone
  *
- * A CUT connection is remembered a moment longer, so that what libzmq still had of it is not taken for a new one. libzmq
- * does not tell when a peer's TCP connection ends: it is noticed by the next frame that cannot be sent, at the latest by
- * the session's own silence limit. */
+ * A CUT connection is remembered a moment longer, so that what libzmq still had of it is not taken for a new one. That a
+ * peer's TCP connection ended is noticed by the next frame that cannot be sent, at the latest by the session's own silence
+ * limit. Connections that are none yet, or hold up memory, are the governor's matter. */
 #ifndef BROKER_LISTENER_H
 #define BROKER_LISTENER_H
 #include "base/io/loop.h"
 #include "base/io/zsock.h"
 #include "broker/admission.h"
+#include "broker/governor.h"
 
 enum { LISTENER_LEAVE_MS = 300 };
 
@@ -25,6 +26,7 @@ struct listener_options {
     enum port_kind kind;               /* of its ports: PORT_AGENT or PORT_MESH_IN */
     uint32_t max_ports;                /* of the hub */
     uint32_t max_sessions;             /* of this listener, at most max_ports */
+    uint32_t max_silent;               /* connections that have yet to prove a known key; more wait */
 };
 
 /* Tables only. Everything of options is borrowed until listener_free(). MR_NO_MEMORY. */
@@ -48,6 +50,9 @@ void listener_review(struct listener *l);
 
 /* Ends every session and admits no further connection. */
 void listener_bye_all(struct listener *l, enum mr_rc rc, const char *reason, uint32_t retry_ms);
+
+/* Of its connections, proved or not. */
+void listener_get_connections(const struct listener *l, struct governor_stats *ret);
 
 /* Connections that are not CUT. */
 uint32_t listener_count(const struct listener *l);

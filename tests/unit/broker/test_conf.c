@@ -63,6 +63,8 @@ static void a_name_is_a_configuration(void **state)
     assert_string_equal(conf.listen_mesh, "*:7421");
     assert_int_equal(conf.peers.n, 0);
     assert_int_equal(conf.max_sessions, SESSIONS_PER_BROKER);
+    assert_int_equal(conf.max_unauthenticated, UNAUTHENTICATED_MAX);
+    assert_int_equal(conf.max_records_per_s + conf.max_bytes_per_s, 0);
     assert_int_equal(conf.max_filters, FILTERS_PER_BROKER);
     assert_int_equal(conf.max_topics, BROKER_TOPICS);
     assert_int_equal(conf.max_slots, SLOTS_PER_SITE);
@@ -79,8 +81,8 @@ static void every_key_is_taken(void **state)
              "name: mr1\ndata: d\nkey: /k\nregistry: r.yaml\ndirectory: directory.yaml\n"
              "peers: [mr2, \"mr3.plant.example:7420\", mr4.plant.example]\n"
              "listen: {agents: \"127.0.0.1:1\", mesh: \"[::1]:2\"}\n"
-             "limits: {sessions: 1, filters: 2, topics: 3, slots: 4, credit: 1 MiB}\nlog: {level: warn, format: "
-             "json}\npin_cpu: -1\n",
+             "limits: {sessions: 1, unauthenticated: 7, filters: 2, topics: 3, slots: 4, credit: 1 MiB, rate: 5, "
+             "bytes_rate: 3 MiB}\nlog: {level: warn, format: json}\npin_cpu: -1\n",
              &conf, &err) != MR_OK)
         fail_msg("%s", err.text);
     assert_string_equal(conf.data, folder_path(*state, "d"));
@@ -89,6 +91,9 @@ static void every_key_is_taken(void **state)
     assert_string_equal(conf.listen_mesh, "[::1]:2");
     assert_int_equal(conf.max_sessions + conf.max_filters + conf.max_topics + conf.max_slots, 10);
     assert_int_equal(conf.max_credit_bytes, CREDIT_MAX_BYTES);
+    assert_int_equal(conf.max_unauthenticated, 7);
+    assert_int_equal(conf.max_records_per_s, 5);
+    assert_int_equal(conf.max_bytes_per_s, 3 * 1024 * 1024);
     assert_int_equal(conf.peers.n, 3);
     assert_string_equal(conf.peers.list[0].broker.name, "mr2");
     assert_string_equal(conf.peers.list[1].broker.name, "mr3");
@@ -108,6 +113,16 @@ static void limits_are_taken_at_their_bounds_and_refused_above_and_at_zero(void 
         {"filters: 100000001", "limits.filters: must be 1 to 100000000, not 100000001"},
         {"topics: 100000001", "limits.topics: must be 1 to 100000000, not 100000001"},
         {"slots: 100000001", "limits.slots: must be 1 to 100000000, not 100000001"},
+        {"unauthenticated: 65536", NULL},
+        {"unauthenticated: 65537", "limits.unauthenticated: must be 1 to 65536, not 65537"},
+        {"unauthenticated: 1", NULL},
+        {"unauthenticated: 0", "limits.unauthenticated: must be 1 to 65536, not 0"},
+        {"rate: 1, bytes_rate: 1 MiB", NULL},
+        {"rate: 100000000, bytes_rate: 1024 GiB", NULL},
+        {"rate: 100000001", "limits.rate: must be 1 to 100000000, not 100000001"},
+        {"rate: 0", "limits.rate: must be 1 to 100000000, not 0"},
+        {"bytes_rate: 1025 GiB", "limits.bytes_rate: must be 1 MiB to 1 TiB, not '1025 GiB'"},
+        {"bytes_rate: 0 B", "limits.bytes_rate: must be 1 MiB to 1 TiB, not '0 B'"},
         {"credit: 1025 GiB", "limits.credit: must be 1 MiB to 1 TiB, not '1025 GiB'"},
         {"sessions: 0", "limits.sessions: must be 1 to 10000, not 0"},
         {"filters: 0", "limits.filters: must be 1 to 100000000, not 0"},

@@ -160,7 +160,8 @@ static struct listener_options listener_options(const struct side *s, uint32_t m
                                      .admission = &s->admission,
                                      .kind = PORT_MESH_IN,
                                      .max_ports = hub_max_port(s->hub),
-                                     .max_sessions = max_sessions};
+                                     .max_sessions = max_sessions,
+                                     .max_silent = UNAUTHENTICATED_MAX};
 }
 
 static struct mesh_options mesh_options(const struct side *s)
