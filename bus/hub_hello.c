@@ -81,9 +81,8 @@ static void hello_of_app(struct port *p, const struct session_hello *hello)
 static void replace_older(struct port *p)
 {
     struct hub *h = p->hub;
-    for (uint32_t i = 1; i <= h->max_ports; i++) {
-        struct port *older = h->ports[i];
-        if (!older || older == p || older->owner != p->owner || older->kind != p->kind || older->is_replaced)
+    for (struct port *older = NULL; (older = hub_port_of(h, p->owner, older));) {
+        if (older == p || older->kind != p->kind || older->is_replaced)
             continue;
         if (older->kind == PORT_AGENT && older->is_welcome && !older->ended_clean && older->birth != p->birth)
             hub_tell_tail(older);

@@ -85,9 +85,8 @@ void hub_life_changed(struct hub *h, uint32_t publisher, const struct port *from
  * new Hello tells exactly. */
 static void end_left_behind(struct hub *h, const struct session_birth *birth)
 {
-    for (uint32_t i = 1; i <= h->max_ports; i++) {
-        struct port *p = h->ports[i];
-        if (!p || p->kind != PORT_AGENT || p->owner != birth->publisher || p->is_over)
+    for (struct port *p = NULL; (p = hub_port_of(h, birth->publisher, p));) {
+        if (p->kind != PORT_AGENT || p->is_over)
             continue;
         p->is_replaced = true;
         hub_end_port(p, MR_FENCED, "this identity is with another broker now");
@@ -251,8 +250,8 @@ static void uplink_died(struct port *p)
 static bool another_port_speaks_for(const struct port *p, uint32_t publisher)
 {
     const struct hub *h = p->hub;
-    for (uint32_t i = 1; i <= h->max_ports; i++)
-        if (h->ports[i] && h->ports[i] != p && h->ports[i]->publisher == publisher)
+    for (const struct port *other = NULL; (other = hub_port_of(h, p->owner, other));)
+        if (other != p && other->publisher == publisher)
             return true;
     return false;
 }

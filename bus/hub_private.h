@@ -55,8 +55,9 @@ struct owner {
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
     uint32_t n_hellos;                 /* of it since ... */
     int64_t hellos_from_ns;
-    uint32_t listed; /* the round of its peer's list that had it */
-    uint8_t home;    /* who told its latest birth */
+    uint32_t listed;     /* the round of its peer's list that had it */
+    uint32_t first_port; /* of an identity: its newest port with us; 0: none */
+    uint8_t home;        /* who told its latest birth */
 };
 
 /* A broker whose client we are. An agent has one place for whichever it is with, a broker one for each peer.
@@ -145,6 +146,7 @@ struct port {
     struct session *session;
     char *identity, *path, *address, *part;
     uint32_t owner, publisher; /* ids of (identity, "") and (identity, part) */
+    uint32_t next_of_owner;    /* the port of its identity that was opened before; 0: none */
     uint64_t birth;            /* PORT_AGENT: of its Hello */
     uint32_t link;
     uint64_t said_seq; /* PORT_UPLINK: the last live number its Hello knew of */
@@ -311,7 +313,9 @@ void hub_notice(struct hub *h, enum hub_notice notice, const char *format, ...) 
 extern const struct session_events hub_session_events;
 struct port *hub_port_at(const struct hub *h, uint32_t number);   /* NULL: no such port */
 struct port *hub_agent_port(const struct hub *h, uint32_t owner); /* of an identity that is with us; NULL: it is not */
-void hub_free_port(struct port *p);                               /* NULL is fine */
+/* The ports of an identity, the newest first: the one after `last`, or the first; NULL: that was all. */
+struct port *hub_port_of(const struct hub *h, uint32_t owner, const struct port *last);
+void hub_free_port(struct port *p); /* NULL is fine */
 void hub_set_session_clock(struct port *p);
 /* Ends the session from here: the peer broke the protocol, or we ran out of memory for it. */
 void hub_end_port(struct port *p, enum mr_rc rc, const char *reason);

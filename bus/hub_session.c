@@ -20,10 +20,32 @@ struct port *hub_port_at(const struct hub *h, uint32_t number)
 
 struct port *hub_agent_port(const struct hub *h, uint32_t owner)
 {
-    for (uint32_t i = 1; i <= h->max_ports; i++)
-        if (h->ports[i] && h->ports[i]->kind == PORT_AGENT && h->ports[i]->owner == owner && !h->ports[i]->is_over)
-            return h->ports[i];
-    return NULL;
+    struct port *p = NULL;
+    while ((p = hub_port_of(h, owner, p)) && (p->kind != PORT_AGENT || p->is_over))
+        continue;
+    return p;
+}
+
+struct port *hub_port_of(const struct hub *h, uint32_t owner, const struct port *last)
+{
+    uint32_t first = owner < h->owners_cap ? h->owners[owner].first_port : 0;
+    return hub_port_at(h, last ? last->next_of_owner : first);
+}
+
+/* It has its place among the owners. */
+static void join_owner(struct port *p)
+{
+    struct owner *owner = &p->hub->owners[p->owner];
+    p->next_of_owner = owner->first_port;
+    owner->first_port = p->number;
+}
+
+static void leave_owner(const struct port *p)
+{
+    uint32_t *at = &p->hub->owners[p->owner].first_port;
+    while (*at != p->number)
+        at = &p->hub->ports[*at]->next_of_owner;
+    *at = p->next_of_owner;
 }
 
 static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry_ms)
@@ -130,6 +152,8 @@ static enum mr_rc fill_port(struct port *p, const struct port_peer *peer)
         rc = copy_text(&p->part, "");
     if (!rc)
         rc = names_publisher(p->hub->names, peer->identity, "", &p->owner);
+    if (!rc && !hub_owner(p->hub, p->owner))
+        rc = MR_NO_MEMORY;
     p->publisher = p->owner;
     return rc;
 }
@@ -221,6 +245,7 @@ static enum mr_rc open_port(struct hub *h, const struct port_peer *peer, struct 
         return rc;
     }
     h->ports[number] = p;
+    join_owner(p);
     if (p->kind == PORT_APP)
         hub_share_windows(h);
     h->n_ports++;
@@ -267,6 +292,7 @@ void hub_close(struct hub *h, uint32_t port)
         return;
     hub_read_clock(h);
     p->is_over = true;
+    leave_owner(p);
     h->ports[port] = NULL;
     if (p->kind == PORT_APP)
         hub_share_windows(h);

@@ -311,6 +311,22 @@ static void more_connections_than_ports_are_refused_in_words(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
+/* The port of a machine is found by its identity, however many others there are, and whichever of its own have gone. */
+static void the_newest_of_many_sessions_of_a_machine_takes_the_place_of_the_others(void **state)
+{
+    struct world *w = *state;
+    struct app *good = &w->apps[GOOD], *bad = &w->apps[BAD], *second = &w->apps[2], *third = &w->apps[3];
+    peer_open(w, second, "bad", 10, 2);
+    assert_int_equal(bad->port, 0);
+    peer_open(w, third, "bad", 10, 3);
+    assert_int_equal(second->port, 0);
+    app_close(second, false);
+    peer_open(w, second, "bad", 10, 4);
+    assert_int_equal(third->port, 0);
+    assert_int_not_equal(good->port, 0);
+    assert_int_not_equal(second->port, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +344,7 @@ int main(void)
         TEST(a_copy_of_a_machine_is_told_what_it_is),
         TEST(a_key_that_belongs_to_another_name_is_refused_in_words),
         TEST(more_connections_than_ports_are_refused_in_words),
+        TEST(the_newest_of_many_sessions_of_a_machine_takes_the_place_of_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
