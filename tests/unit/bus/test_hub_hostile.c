@@ -309,8 +309,6 @@ static void more_connections_than_ports_are_refused_in_words(void **state)
     assert_int_equal(port, first);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
-
 /* The port of a machine is found by its identity, however many others there are, and whichever of its own have gone. */
 static void the_newest_of_many_sessions_of_a_machine_takes_the_place_of_the_others(void **state)
 {
@@ -326,6 +324,8 @@ static void the_newest_of_many_sessions_of_a_machine_takes_the_place_of_the_othe
     assert_int_not_equal(good->port, 0);
     assert_int_not_equal(second->port, 0);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
 {
