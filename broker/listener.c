@@ -21,6 +21,7 @@ enum conn_state { OPEN, LEAVING, CUT };
 
 struct conn {
     struct list in_list;  /* dirty, blocked or ending: one at a time */
+    struct list in_user;  /* with a port: a ring of those of one user id */
     struct blob *pending; /* libzmq had no room for it */
     int64_t until_ns;     /* LEAVING, CUT: when the next state comes */
     enum conn_state state;
@@ -38,6 +39,7 @@ struct listener {
     struct governor *governor;
     struct loop_timer *timer;
     struct map64 by_peer;
+    struct map by_user;    /* user id -> one of its connections with a port */
     struct conn **by_port; /* [0] unused */
     struct list dirty, blocked, ending;
     uint32_t n;        /* not CUT */
@@ -133,9 +135,32 @@ static enum mr_rc pump(struct listener *l, struct conn *conn)
     }
 }
 
+/* MR_NO_MEMORY */
+static enum mr_rc join_user(struct listener *l, struct conn *conn)
+{
+    size_t len = strlen(conn->user_id);
+    struct conn *other = map_get(&l->by_user, conn->user_id, len);
+    if (!other)
+        return map_put(&l->by_user, conn->user_id, len, conn, NULL);
+    list_insert_before(&other->in_user, &conn->in_user);
+    return MR_OK;
+}
+
+static void leave_user(struct listener *l, struct conn *conn)
+{
+    size_t len = strlen(conn->user_id);
+    struct conn *next = container_of(conn->in_user.next, struct conn, in_user);
+    list_remove(&conn->in_user);
+    if (next == conn)
+        map_remove(&l->by_user, conn->user_id, len);
+    else
+        (void)!map_put(&l->by_user, next->user_id, len, next, NULL); /* the key is there: takes no memory */
+}
+
 static void leave_hub(struct listener *l, struct conn *conn)
 {
     if (conn->port) {
+        leave_user(l, conn);
         l->by_port[conn->port] = NULL;
         l->sessions--;
         hub_close(l->options.hub, conn->port);
@@ -228,6 +253,7 @@ static struct conn *new_conn(struct listener *l, const struct zmessage *message)
     conn->fd = message->fd >= 0 && fstat(message->fd, &now) == 0 ? message->fd : -1;
     conn->inode = now.st_ino;
     list_init(&conn->in_list);
+    list_init(&conn->in_user);
     snprintf(conn->user_id, sizeof conn->user_id, "%s", message->user_id);
     if (map64_put(&l->by_peer, conn->peer, conn, NULL) != MR_OK) {
         mem_free(conn);
@@ -241,10 +267,13 @@ static struct conn *new_conn(struct listener *l, const struct zmessage *message)
  * their numbers, the newer one of a machine or broker takes the older one's place. */
 static uint32_t session_number(const struct listener *l, const struct guest *guest)
 {
+    const struct conn *first = map_get(&l->by_user, guest->user_id, strlen(guest->user_id)), *conn = first;
     uint32_t used = 0;
-    for (uint32_t i = 1; i <= l->options.max_ports; i++)
-        if (l->by_port[i] && strcmp(l->by_port[i]->user_id, guest->user_id) == 0)
-            used |= UINT32_C(1) << l->by_port[i]->number;
+    while (conn) {
+        used |= UINT32_C(1) << conn->number;
+        conn = container_of(conn->in_user.next, const struct conn, in_user);
+        conn = conn == first ? NULL : conn;
+    }
     for (uint32_t number = 1; number <= guest->max_sessions; number++)
         if (!(used & UINT32_C(1) << number))
             return number;
@@ -302,9 +331,14 @@ static enum mr_rc open_port(struct listener *l, struct conn *conn, const struct 
     snprintf(conn->path, sizeof conn->path, "%s", guest.path);
     const struct port_peer peer = {
         .kind = l->options.kind, .identity = identity, .path = guest.path, .address = message->address};
-    rc = hub_accept(l->options.hub, &peer, &conn->port, err);
+    rc = join_user(l, conn);
     if (rc)
         return rc;
+    rc = hub_accept(l->options.hub, &peer, &conn->port, err);
+    if (rc) {
+        leave_user(l, conn);
+        return rc;
+    }
     l->by_port[conn->port] = conn;
     l->sessions++;
     return MR_OK;
@@ -377,6 +411,7 @@ enum mr_rc listener_new(struct listener **ret, const struct listener_options *op
     list_init(&l->blocked);
     list_init(&l->ending);
     map64_init(&l->by_peer, MAP_MAX_ENTRIES, &seed);
+    map_init(&l->by_user, MAP_MAX_ENTRIES, &seed);
     l->by_port = mem_calloc((size_t)options->max_ports + 1, sizeof *l->by_port);
     enum mr_rc rc = l->by_port ? loop_timer_new(options->loop, on_timer, l, &l->timer) : MR_NO_MEMORY;
     if (rc) {
@@ -414,6 +449,7 @@ void listener_free(struct listener *l)
     for (struct conn *conn; (conn = map64_next(&l->by_peer, &cursor, NULL));)
         free_conn(l, conn);
     map64_fini(&l->by_peer);
+    map_fini(&l->by_user);
     mem_free(l->by_port);
     mem_free(l);
 }
