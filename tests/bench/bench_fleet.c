@@ -310,14 +310,15 @@ static void run(struct fleet *f)
 }
 
 /* -- beginning ------------------------------------------------------------------------------------------------------- */
+/* All that may be had: sockets that are left take a while to go. */
 static void take_descriptors(uint32_t sessions)
 {
     rlim_t wanted = (rlim_t)sessions * FILES_EACH + SPARE;
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = wanted;
     if (limit.rlim_max < wanted)
         limit.rlim_max = wanted;
+    limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         fail("descriptors", "each session needs four, and this process may not have so many: see ulimit -Hn");
 }
@@ -332,7 +333,7 @@ static void begin(struct fleet *f)
     must(keys_init(), "keys", &err);
     must(loop_new(&f->loop), "loop", &err);
     must(zctx_new(-1, &f->zctx, &err), "context", &err);
-    must(zctx_set_max_sockets(f->zctx, f->n * SOCKETS_EACH + SPARE), "sockets", &err);
+    must(zctx_set_max_sockets(f->zctx, 2 * f->n * SOCKETS_EACH + SPARE), "sockets", &err);
     must(rights_new_open(&f->rights, &err), "rights", &err);
     make_members(f);
     loop_on_turn_end(f->loop, &f->turn_end, on_turn_end, f);
