@@ -1,5 +1,6 @@
 /* announcer.c - notices wait for the turn's end and become records of the broker's own. */
 #include "broker/announcer.h"
+#include "base/text.h"
 #include "base/text_time.h"
 #include <jansson.h>
 #include <math.h>
@@ -41,7 +42,7 @@ void announcer_note(struct announcer *a, enum hub_notice notice, const char *tex
     struct announcement *to = &a->waiting[a->n++];
     to->notice = notice;
     to->at_us = clock_real_us(a->clock);
-    snprintf(to->text, sizeof to->text, "%s", text);
+    (void)text_escape(to->text, sizeof to->text, text, strlen(text)); /* a peer may have a hand in it: JSON is UTF-8 */
 }
 
 static char *to_json(const struct announcer *a, const struct announcement *from)

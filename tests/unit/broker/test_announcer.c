@@ -157,6 +157,21 @@ static void an_event_reaches_its_subscriber(void **state)
     assert_int_equal(strlen(json_string_value(json_object_get(w->last, "time"))), 27);
 }
 
+static void a_text_too_long_or_of_other_bytes_is_told_as_far_as_it_goes(void **state)
+{
+    struct world *w = *state;
+    char text[2 * ANNOUNCER_TEXT_SIZE];
+    memset(text, 'a', sizeof text);
+    snprintf(text + ANNOUNCER_TEXT_SIZE - 2, 8, "\xC3\xBC and"); /* an umlaut where it ends */
+    announcer_note(&w->announcer, HUB_NOTICE_DUPLICATE, text);
+    flush(w, INT64_C(5000000000));
+    assert_int_equal(w->n_events, 1);
+    assert_int_equal(json_string_length(json_object_get(w->last, "what")), ANNOUNCER_TEXT_SIZE - 2);
+    announcer_note(&w->announcer, HUB_NOTICE_DUPLICATE, "'press\xFF'");
+    flush(w, INT64_C(5000000000));
+    assert_string_equal(json_string_value(json_object_get(w->last, "what")), "'press\\xFF'");
+}
+
 static void what_is_for_the_log_only_is_not_published(void **state)
 {
     struct world *w = *state;
@@ -200,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(an_event_reaches_its_subscriber),
+        IN_WORLD(a_text_too_long_or_of_other_bytes_is_told_as_far_as_it_goes),
         IN_WORLD(what_is_for_the_log_only_is_not_published),
         IN_WORLD(what_finds_no_room_is_counted),
         IN_WORLD(so_many_a_second_and_the_rest_later),
