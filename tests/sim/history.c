@@ -114,9 +114,10 @@ void history_problem(struct history *h, const char *format, ...)
 {
     if (*h->problem)
         return;
+    int used = h->now_ns ? snprintf(h->problem, sizeof h->problem, "%.6f s: ", (double)*h->now_ns / 1e9) : 0;
     va_list args;
     va_start(args, format);
-    vsnprintf(h->problem, sizeof h->problem, format, args);
+    vsnprintf(h->problem + used, sizeof h->problem - (size_t)used, format, args);
     va_end(args);
 }
 

@@ -125,7 +125,8 @@ struct history {
     size_t n_lives, cap_lives;
     struct final_presence *presence;
     size_t n_presence, cap_presence;
-    char problem[256]; /* the first thing seen to be wrong while it ran; "" = none */
+    const int64_t *now_ns; /* for the time of a problem; NULL: it has none */
+    char problem[256];     /* the first thing seen to be wrong while it ran; "" = none */
 };
 
 void history_init(struct history *h, int n_machines, int n_brokers);

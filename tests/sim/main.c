@@ -82,10 +82,28 @@ static void run_one(const struct world_options *options, struct outcome *ret)
     }
 }
 
-static void print_failure(uint64_t seed, const struct verdict *v)
+static void print_number(const char *option, int n)
 {
-    printf("seed %llu breaks '%s': %s\n  replay: mrsim --seed %llu --trace\n", (unsigned long long)seed,
-           rule_name(v->rule), v->text, (unsigned long long)seed);
+    if (n > 0)
+        printf(" %s %d", option, n);
+}
+
+static void print_replay(const struct world_options *options, uint64_t seed)
+{
+    printf("  replay: mrsim --seed %llu", (unsigned long long)seed);
+    print_number("--brokers", options->n_brokers);
+    print_number("--agents", options->n_agents);
+    print_number("--programs", options->n_programs);
+    printf("%s%s --trace\n", options->no_faults ? " --no-faults" : "",
+           options->kind == &client_bare  ? " --bare"
+           : options->kind == &client_sdk ? " --sdk"
+                                          : "");
+}
+
+static void print_failure(const struct world_options *options, uint64_t seed, const struct verdict *v)
+{
+    printf("seed %llu breaks '%s': %s\n", (unsigned long long)seed, rule_name(v->rule), v->text);
+    print_replay(options, seed);
 }
 
 static int run_single(const struct plan *plan)
@@ -97,7 +115,7 @@ static int run_single(const struct plan *plan)
            o.items, (unsigned long long)o.trace_hash);
     if (o.verdict.rule == RULE_NONE)
         return 0;
-    print_failure(plan->options.seed, &o.verdict);
+    print_failure(&plan->options, plan->options.seed, &o.verdict);
     return 1;
 }
 
@@ -131,7 +149,7 @@ static int work(const struct plan *plan, uint64_t nth, struct shared *shared, in
         shared->agreed_after_ms[i] = o.agreed_after_ns < 0 ? -1 : (int32_t)(o.agreed_after_ns / SIM_MS);
         if (o.verdict.rule == RULE_NONE)
             continue;
-        print_failure(options.seed, &o.verdict);
+        print_failure(&plan->options, options.seed, &o.verdict);
         fflush(stdout);
         failed = 1;
     }
@@ -139,15 +157,17 @@ static int work(const struct plan *plan, uint64_t nth, struct shared *shared, in
 }
 
 /* One worker per job; says which seed a worker died of. Returns whether any failed. */
-static int wait_for_all(const pid_t *workers, const uint64_t *current, long n)
+static int wait_for_all(const struct plan *plan, const pid_t *workers, const uint64_t *current)
 {
     int failed = 0, status;
     for (pid_t pid; (pid = wait(&status)) > 0;) {
         failed |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-        for (long j = 0; j < n; j++)
-            if (workers[j] == pid && WIFSIGNALED(status))
-                printf("seed %llu ends by signal %d\n  replay: mrsim --seed %llu\n", (unsigned long long)current[j],
-                       WTERMSIG(status), (unsigned long long)current[j]);
+        for (long j = 0; j < plan->jobs; j++) {
+            if (workers[j] != pid || !WIFSIGNALED(status))
+                continue;
+            printf("seed %llu ends by signal %d\n", (unsigned long long)current[j], WTERMSIG(status));
+            print_replay(&plan->options, current[j]);
+        }
     }
     return failed;
 }
@@ -210,7 +230,7 @@ static int run_many(const struct plan *plan)
             _exit(work(plan, (uint64_t)j, shared, fds[1]));
     }
     close(fds[1]);
-    int failed = wait_for_all(workers, shared->current, plan->jobs);
+    int failed = wait_for_all(plan, workers, shared->current);
     if (!failed || plan->goes_on)
         print_sum(plan, fds[0], shared, !failed);
     close(fds[0]);

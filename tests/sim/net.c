@@ -195,6 +195,11 @@ static void end_at(struct end *end, int64_t at_ns)
 
 void end_close(struct end *end)
 {
+    end_leave(end, 0);
+}
+
+void end_leave(struct end *end, int64_t wait_ns)
+{
     struct connection_between *c = end->connection;
     struct sim *sim = c->net->sim;
     struct end *peer = end->peer;
@@ -206,7 +211,7 @@ void end_close(struct end *end)
         return;
     if (c->route->hides_closes && sim_chance(sim, 50)) {
         if (sim_chance(sim, 50))
-            drop_after(peer, sim->now_ns + sim_between(sim, 0, c->route->delay_ns + c->route->jitter_ns));
+            drop_after(peer, sim->now_ns + wait_ns + sim_between(sim, 0, c->route->delay_ns + c->route->jitter_ns));
         return;
     }
     int64_t at = sim->now_ns + c->route->delay_ns;

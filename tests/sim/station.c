@@ -21,6 +21,7 @@ enum {
     REST_NS = 20000, /* the least time between two turns of a loop that has more to do */
 };
 
+static const int64_t leave_ns = 200 * SIM_MS;   /* UPLINK_LEAVE_MS; LISTENER_LEAVE_MS is longer */
 static const int64_t under_way_ns = 10 * SIM_S; /* nothing is so long on its way between brokers */
 
 struct wire {
@@ -116,7 +117,7 @@ static struct wire *add_wire(struct station *s, struct end *end, enum port_kind 
     return NULL;
 }
 
-static void drop_wire(struct wire *w)
+static void drop_wire(struct wire *w, int64_t wait_ns)
 {
     struct station *s = w->station;
     for (int i = 0; i < STATION_WIRES; i++)
@@ -124,7 +125,7 @@ static void drop_wire(struct wire *w)
             s->wires[i] = NULL;
     if (w->kind == PORT_AGENT && w->from)
         s->served_ns[w->from->index] = s->sim->now_ns;
-    end_close(w->end);
+    end_leave(w->end, wait_ns);
     framing_fini(&w->in);
     buf_fini(&w->out);
     free(w);
@@ -160,7 +161,7 @@ static void close_wire(struct wire *w)
     struct station *s = w->station;
     uint32_t port = w->port, retry_ms = w->retry_ms;
     struct station_link *link = w->link;
-    drop_wire(w);
+    drop_wire(w, leave_ns);
     if (port)
         hub_close(s->hub, port);
     if (link)
@@ -176,7 +177,7 @@ static void accept_wire(struct wire *w)
     struct err err = {{0}};
     if (hub_accept(s->hub, &peer, &w->port, &err)) {
         sim_trace(s->sim, "%s: refuses %s: %s", s->name, peer.address, err.text);
-        drop_wire(w);
+        drop_wire(w, leave_ns);
     }
 }
 
@@ -309,6 +310,21 @@ static bool is_at_home(const struct station *broker, const char *agent, int mach
     return station_serves(broker, agent) || now - broker->served_ns[machine] < under_way_ns;
 }
 
+static void look_at_interest(struct station *s)
+{
+    uint64_t interest = s->kind == HUB_BROKER && s->n_links ? peek_interest(s->hub) : 0;
+    if (interest != s->interest)
+        s->interest_ns = s->sim->now_ns;
+    s->interest = interest;
+}
+
+/* It may end within a turn, by a tick, before frames are read that were sent for it. */
+static bool had_other_interest(struct station *s)
+{
+    look_at_interest(s);
+    return s->sim->now_ns - s->interest_ns <= under_way_ns / 2;
+}
+
 /* What a peer hands us is of its own agents; and but for kept records of interest to ours. */
 static void see_mesh_record(void *user, const struct peek_record *r)
 {
@@ -320,7 +336,7 @@ static void see_mesh_record(void *user, const struct peek_record *r)
     s->mesh.others += !r->is_kept;
     if (r->is_live && !is_at_home(w->link->to, agent, r->machine))
         history_problem(s->history, "%s: %s relays '%s' of %s", s->name, w->link->to->name, r->topic, agent);
-    if (!r->is_kept && !r->is_wanted && s->sim->now_ns - s->interest_ns > under_way_ns / 2)
+    if (!r->is_kept && !r->is_wanted && !had_other_interest(s))
         history_problem(s->history, "%s: %s sends '%s' of %s, which nobody here asked for", s->name, w->link->to->name,
                         r->topic, agent);
 }
@@ -420,6 +436,8 @@ static void send_messages(struct wire *w)
             return;
         sim_trace(s->sim, "%s: %s frame of %zu to port %u", s->name, frame_kind_name((enum frame_kind)frame->data[0]),
                   frame->len, w->port);
+        if (frame->data[0] == FRAME_INTEREST) /* also of what was asked for and given up within one turn */
+            s->interest_ns = s->sim->now_ns;
         end_send(w->end, frame->data, frame->len, true);
         blob_unref(frame);
     }
@@ -462,14 +480,6 @@ static void look_at_queues(struct station *s)
     if (queued > STATION_QUEUE_BYTES)
         history_problem(s->history, "%s: a port has %zu bytes queued, %d are allowed", s->name, queued,
                         STATION_QUEUE_BYTES);
-}
-
-static void look_at_interest(struct station *s)
-{
-    uint64_t interest = s->kind == HUB_BROKER && s->n_links ? peek_interest(s->hub) : 0;
-    if (interest != s->interest)
-        s->interest_ns = s->sim->now_ns;
-    s->interest = interest;
 }
 
 static void turn(void *user)
@@ -557,7 +567,7 @@ void station_crash(struct station *s)
         return;
     for (int i = 0; i < STATION_WIRES; i++)
         if (s->wires[i])
-            drop_wire(s->wires[i]);
+            drop_wire(s->wires[i], 0);
     hub_free(s->hub);
     s->hub = NULL;
     process_at(&s->process, INT64_MAX);

@@ -206,6 +206,7 @@ void world_init(struct world *w, const struct world_options *options)
     net_init(&w->net, &w->sim);
     draw(w);
     history_init(&w->history, w->plant.n_machines, w->n_brokers);
+    w->history.now_ns = &w->sim.now_ns;
     if (rights_new_open(&w->rights, NULL))
         history_problem(&w->history, "no rights");
     for (int i = 0; i < WORLD_AGENTS + WORLD_BROKERS; i++)
