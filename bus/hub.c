@@ -122,6 +122,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     list_init(&h->walking);
     list_init(&h->pressing);
     list_init(&h->held);
+    list_init(&h->tails);
     list_init(&h->reading);
     list_init(&h->acking);
     buf_init(&h->scratch, SCRATCH_MAX);
@@ -169,6 +170,7 @@ void hub_free(struct hub *h)
     alarms_fini(&h->transfers);
     free_services(h);
     hub_upstreams_free(h);
+    hub_tails_free(h);
     hub_mesh_free(h);
     map64_fini(&h->promise_of);
     mem_free(h->promises);
@@ -303,6 +305,7 @@ void hub_tick(struct hub *h)
     hub_pressure_tick(h, h->now_ns);
     hub_transfers_tick(h, h->now_ns);
     hub_mesh_tick(h);
+    hub_tails_tick(h);
     hub_acks_tick(h);
     hub_stale_tick(h);
     if (h->next_sweep_ns <= h->now_ns)
@@ -316,7 +319,8 @@ int64_t hub_deadline(const struct hub *h)
     if (h->is_awake)
         return h->now_ns;
     const int64_t others[] = {hub_pressure_deadline(h), hub_transfers_deadline(h), hub_mesh_deadline(h),
-                              hub_acks_deadline(h),     hub_stale_deadline(h),     h->next_sweep_ns};
+                              hub_acks_deadline(h),     hub_stale_deadline(h),     hub_tails_deadline(h),
+                              h->next_sweep_ns};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i] < first)
             first = others[i];

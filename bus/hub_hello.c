@@ -84,8 +84,9 @@ static void replace_older(struct port *p)
     for (struct port *older = NULL; (older = hub_port_of(h, p->owner, older));) {
         if (older == p || older->kind != p->kind || older->is_replaced)
             continue;
-        if (older->kind == PORT_AGENT && older->is_welcome && !older->ended_clean && older->birth != p->birth)
-            hub_tell_tail(older);
+        bool is_whole = older->ended_clean && !older->is_sent_away;
+        if (older->kind == PORT_AGENT && older->is_welcome && !is_whole && older->birth != p->birth)
+            hub_tell_tail(h, older, older->owner, older->link, older->birth);
         older->is_replaced = true;
         hub_end_port(older, MR_FENCED, "a newer session of the same identity took its place");
     }

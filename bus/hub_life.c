@@ -105,8 +105,10 @@ enum mr_rc hub_be_born(struct hub *h, struct port *from, const struct session_bi
     }
     if (!hub_owner(h, birth->publisher))
         return MR_NO_MEMORY;
-    if (is_peers)
+    if (is_peers) {
         hub_seal_birth(h, from, birth);
+        hub_tail_came(h, from, birth->publisher, birth->birth);
+    }
     enum mr_rc rc = presence_birth(h->presence, birth, &result);
     bool was_here = hub_home(h, birth->publisher) == HOME_HERE;
     bool is_told_twice = result == PRESENCE_SAME && is_peers && hub_home(h, birth->publisher) == HOME_HERE;
@@ -284,7 +286,9 @@ static void agent_died(struct port *p)
     if (p->ended_clean)
         hub_tell_whole(p);
     else
-        hub_tell_tail(p);
+        hub_tell_tail(p->hub, p, p->owner, p->link, p->birth);
+    if (p->is_sent_away)
+        hub_await_tail(p);
     publisher_died(p, p->owner, p->birth, p->link);
 }
 

@@ -42,6 +42,18 @@ static uint64_t count_gap(const struct seen *seen, uint64_t birth, uint32_t link
     return seen->birth || link == 1 ? last : 0;
 }
 
+static bool is_end_told(const struct owner *owner)
+{
+    const struct seen *seen = &owner->seen, *over = &owner->over;
+    return over->birth != seen->birth ? over->birth > seen->birth : over->link >= seen->link;
+}
+
+static void note_end(struct hub *h, uint32_t publisher, uint64_t birth, uint32_t link)
+{
+    if (publisher < h->owners_cap)
+        h->owners[publisher].over = (struct seen){.birth = birth, .link = link};
+}
+
 /* What is still under way of an earlier birth, by way of another broker, is dropped from here on: nobody else will say so. */
 static void seal(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth)
 {
@@ -54,8 +66,10 @@ static void seal(struct hub *h, const struct port *from, uint32_t publisher, uin
                                       .cause = MR_LINK};
     if (owner->seen.birth == 0 || owner->seen.birth >= birth)
         return;
+    bool is_told = is_end_told(owner);
     owner->seen = (struct seen){.birth = birth};
-    hub_tell_loss(h, from, &tail);
+    if (!is_told)
+        hub_tell_loss(h, from, &tail);
 }
 
 void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth)
@@ -73,6 +87,7 @@ void hub_tell_gap(struct port *p, const struct session_hello *hello)
         hub_end_port(p, MR_NO_MEMORY, rc_text(MR_NO_MEMORY));
         return;
     }
+    hub_tail_came(h, p, p->owner, hello->birth);
     if (owner->home >= HOME_PEER)
         seal(h, p, p->owner, hello->birth);
     const struct session_loss said = {.publisher = p->owner,
@@ -94,17 +109,18 @@ void hub_tell_gap(struct port *p, const struct session_hello *hello)
         hub_tell_peers_loss(h, &said);
 }
 
-void hub_tell_tail(const struct port *p)
+void hub_tell_tail(struct hub *h, const struct port *from, uint32_t publisher, uint32_t link, uint64_t birth)
 {
-    const struct owner *owner = hub_owner(p->hub, p->owner);
-    const struct session_loss loss = {.publisher = p->owner,
-                                      .link = p->link,
+    const struct owner *owner = hub_owner(h, publisher);
+    const struct session_loss loss = {.publisher = publisher,
+                                      .link = link,
                                       .via = "",
-                                      .birth = p->birth,
+                                      .birth = birth,
                                       .first = owner ? owner->seen.seq + 1 : 0,
                                       .cause = MR_LINK};
-    hub_tell_loss(p->hub, p, &loss);
-    hub_tell_peers_loss(p->hub, &loss);
+    note_end(h, publisher, birth, link);
+    hub_tell_loss(h, from, &loss);
+    hub_tell_peers_loss(h, &loss);
 }
 
 void hub_tell_whole(const struct port *p)
@@ -116,7 +132,10 @@ void hub_tell_whole(const struct port *p)
                                       .birth = p->birth,
                                       .first = owner ? owner->seen.seq + 1 : 1,
                                       .last = owner ? owner->seen.seq : 0,
+                                      .count = p->is_sent_away,
                                       .cause = MR_LINK};
+    if (!p->is_sent_away)
+        note_end(p->hub, p->owner, p->birth, p->link);
     if (none.last > 0)
         hub_tell_peers_loss(p->hub, &none);
 }
@@ -131,6 +150,8 @@ static bool take_peers_word(struct hub *h, struct session_loss *loss)
     bool is_later = loss->birth != seen->birth || loss->link > seen->link;
     if (is_older || (!is_later && hub_home(h, loss->publisher) == HOME_HERE))
         return false;
+    if (loss->cause == MR_LINK && (loss->last == 0 || (loss->first > loss->last && !loss->count)))
+        note_end(h, names_get_publisher(h->names, loss->publisher)->owner, loss->birth, loss->link);
     if (loss->last == 0 ||
         loss->cause != MR_LINK) /* the end of a session, or what a queue dropped of one program: no Hello */
         return true;

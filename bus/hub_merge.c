@@ -1,5 +1,7 @@
 /* hub_merge.c - last values: what is kept, what one clears of the others', what an agent offers again, and what a peer has of somebody
  * who is at home elsewhere. Brokers agree because each of these is a merge by version (DESIGN 4, docs/decisions/0012). */
+#include <string.h>
+
 #include "bus/hub_private.h"
 
 /* Says once for each topic why its value is not kept, to whoever sent it and to the operator. */
@@ -125,10 +127,45 @@ static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_
     return is_held && kept == LASTVAL_TAKEN; /* else its turn comes with the value it removes */
 }
 
+/* Of a writer that is nowhere any more, some of our other peers may never hear but from us. Each broker passes a version on once,
+ * when it is news to it. */
+static void pass_on(const struct port *from, const struct slot *slot)
+{
+    struct list *at, *after;
+    LIST_EACH(at, after, &from->hub->reading)
+    {
+        struct port *reader = container_of(at, struct port, in_reading);
+        if (strcmp(reader->identity, from->identity) != 0)
+            hub_put_slot(reader, slot, 0);
+    }
+}
+
+bool hub_is_removed_early(const struct hub *h, const struct slot *slot)
+{
+    const struct seen *seen = &h->owners[slot->owner].seen;
+    const struct life *life = presence_get(h->presence, slot->owner);
+    return slot->cleared && slot->head.birth == seen->birth && slot->seq > seen->seq && life && life->alive;
+}
+
+/* A value that never came live has been removed: whoever has an earlier one is told by its home's snapshot. */
+static bool is_removal_due(const struct hub *h, const struct slot *ours, const struct batch_head *head,
+                           const struct record *record)
+{
+    return ours && record->flags & MR_CLEAR && ours->head.birth == head->birth && ours->seq == record->seq &&
+           hub_is_removed_early(h, ours);
+}
+
 bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
 {
+    struct hub *h = p->hub;
     if (hub_is_heard_from_home(p, owner, head->birth))
         return merge_hearsay(p, head, owner, record);
-    enum lastval_result kept = hub_keep(p->hub, p, head, owner, record);
-    return kept == LASTVAL_TAKEN || kept == LASTVAL_ANOTHER;
+    enum lastval_result kept = hub_keep(h, p, head, owner, record);
+    if (kept == LASTVAL_OLD)
+        return is_removal_due(h, slot_of(h, record->topic, owner), head, record);
+    if (kept == LASTVAL_REFUSED)
+        return false;
+    if (hub_is_orphan(p, owner))
+        pass_on(p, slot_of(h, record->topic, owner));
+    return true;
 }

@@ -65,6 +65,12 @@ uint8_t hub_home(const struct hub *h, uint32_t publisher)
     return publisher < h->owners_cap ? h->owners[publisher].home : HOME_UNKNOWN;
 }
 
+/* A broker that came back without its table does not list it: then nothing is on its way from there. */
+static bool is_listed(const struct up *up, uint32_t owner)
+{
+    return hub_is_up(up) && up->hub->owners[owner].listed == up->round;
+}
+
 bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t birth)
 {
     const struct hub *h = from->hub;
@@ -72,7 +78,15 @@ bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t bi
     const struct life *life = presence_get(h->presence, owner);
     if (home == HOME_UNKNOWN || home == HOME_PEER + from->up->index || !life || life->birth != birth)
         return false; /* what was written in an earlier birth may have been left elsewhere */
-    return home == HOME_HERE ? life->alive : hub_is_up(&h->ups[home - HOME_PEER]);
+    return home == HOME_HERE ? life->alive : is_listed(&h->ups[home - HOME_PEER], owner);
+}
+
+bool hub_is_orphan(const struct port *from, uint32_t owner)
+{
+    const struct hub *h = from->hub;
+    const struct life *life = presence_get(h->presence, owner);
+    bool is_at_home_there = hub_home(h, owner) == HOME_PEER + from->up->index && is_listed(from->up, owner);
+    return !is_at_home_there && !(life && life->alive);
 }
 
 const char *hub_home_of(const struct hub *h, uint32_t publisher)
@@ -113,6 +127,8 @@ static void suppose_dead_on(struct up *up, int *budget)
     for (; up->missed && *budget > 0; --*budget) {
         const struct life *life = presence_walk(h->presence, &up->missed_cursor);
         if (!life) {
+            if (up->missed == MISSED_ALL)
+                hub_offer_the_dead(h);
             up->missed = MISSED_NOBODY;
         } else if (is_missed(up, life)) {
             hub_suppose_dead(h, life->publisher, reasons[up->missed]);

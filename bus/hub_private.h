@@ -16,6 +16,7 @@
  *   hub_stale.c     values whose tags promised to be written more often
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
+ *   hub_tail.c      agents that were sent away and have not been heard of since
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
  *   hub_transfer.c  values too long for a record, on their way; hub_transfer_begin.c: who takes them
  *   hub_own.c       what the process itself publishes and serves
@@ -52,6 +53,8 @@ struct owner {
     struct seen seen,
         transfers;            /* transfers: the last one begun; and of the numbers that came without a gap up to it, */
     uint64_t transfers_first; /* the first */
+    struct seen over;         /* its last session whose end was told: birth and link */
+    struct tail *tail;        /* it was sent away and has not been heard of since; NULL */
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
     uint32_t n_hellos;                 /* of it since ... */
     int64_t hellos_from_ns;
@@ -129,6 +132,7 @@ struct entry {
     enum interest_kind kind;
     enum entry_state state;
     bool wants_snapshot, is_resync;
+    bool is_of_dead; /* its walk shows only what was written by who does not live */
     struct upstream *upstream; /* NULL: it concerns this hub alone */
     uint64_t cursor;           /* of lastval_walk */
     uint32_t life_cursor;      /* INTEREST_KEPT: of the list of lives, which goes before */
@@ -153,6 +157,7 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
+    bool is_sent_away; /* an agent, in peace: some of what it wrote may be on its way still */
     bool has_moved_here;    /* PORT_AGENT: it was at home elsewhere before: what it offers is news to some peers */
     bool is_full_told;      /* that a name or tag of it was refused */
     struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
@@ -248,7 +253,7 @@ struct hub {
     struct map64 promise_of; /* publisher << 32 | topic: it is among them */
     int64_t next_promises_ns;
 
-    struct list dirty, walking, pressing, held;
+    struct list dirty, walking, pressing, held, tails;
     bool is_offering; /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
@@ -373,6 +378,8 @@ enum lastval_result hub_keep(struct hub *h, struct port *from, const struct batc
 enum lastval_result hub_keep_offered(struct port *p, const struct batch_head *head, const struct record *record);
 /* Of a last value that a peer sent again; false: nothing of it is to be delivered now. */
 bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record);
+/* Removed by somebody else while the value itself is still on its way: shown when that has come (hub_show_removal). */
+bool hub_is_removed_early(const struct hub *h, const struct slot *slot);
 void hub_clear_others(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_show_removal(struct hub *h, uint32_t owner, const struct record *record);
@@ -408,6 +415,8 @@ bool hub_has_room(const struct port *p); /* for a walk to go on */
 void hub_walk_turn(struct hub *h);
 void hub_begin_walk(struct entry *e, bool is_resync);
 void hub_walk_on(struct port *p);   /* it may have room again */
+/* Once more to all peers: what those wrote who died with a broker may have reached us alone. */
+void hub_offer_the_dead(struct hub *h);
 void hub_resync(struct port *p);    /* kept records were dropped: walk again when there is room */
 void hub_purge_soon(struct hub *h); /* an entry left: last values may have lost their last follower */
 void hub_put_slot(struct port *p, const struct slot *slot, uint32_t interest);
@@ -451,7 +460,8 @@ void hub_tell_loss(struct hub *h, const struct port *from, const struct session_
 void hub_tell_peers_loss(struct hub *h, const struct session_loss *loss);                    /* what our agents lost */
 void hub_tell_gap(struct port *p,
                   const struct session_hello *hello); /* numbered since the last record seen, never came */
-void hub_tell_tail(const struct port *p);             /* of an agent: its session broke */
+/* Of an agent's session that broke; not to `from`. */
+void hub_tell_tail(struct hub *h, const struct port *from, uint32_t publisher, uint32_t link, uint64_t birth);
 void hub_tell_whole(
     const struct port *p); /* of an agent: its session ended and nothing was lost; peers' numbers may lag */
 void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
@@ -459,6 +469,14 @@ void hub_on_loss(void *user, enum lane lane, const struct session_loss *loss);
 void hub_seal_birth(struct hub *h, const struct port *from, const struct session_birth *birth);
 void hub_open_span(struct up *up, bool is_again);
 void hub_close_span(struct up *up);
+
+/* hub_tail.c */
+void hub_await_tail(const struct port *p); /* of an agent that was sent away */
+/* Its Hello was heard, here or by a peer, in that birth. */
+void hub_tail_came(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth);
+void hub_tails_tick(struct hub *h);
+int64_t hub_tails_deadline(const struct hub *h); /* INT64_MAX: none */
+void hub_tails_free(struct hub *h);
 
 /* hub_mesh.c */
 enum { KEPT_INTEREST = 1 }; /* a broker's entry of kind INTEREST_KEPT at each of its peers */
@@ -474,6 +492,8 @@ void hub_set_home(struct hub *h, uint32_t publisher, const struct port *from); /
 uint8_t hub_home(const struct hub *h, uint32_t publisher);
 /* Does what it writes in that birth come from where it is at home: here, or at a peer we reach, other than this one? */
 bool hub_is_heard_from_home(const struct port *from, uint32_t owner, uint64_t birth);
+/* It lives nowhere, and was not at home where this peer's word of it comes from: nobody else may ever say the same. */
+bool hub_is_orphan(const struct port *from, uint32_t owner);
 /* A word of a peer that knows a later birth than ours of somebody at home here: that one must be born again above it. */
 void hub_be_corrected(struct port *p, uint32_t publisher, uint64_t birth);
 void hub_mesh_tick(struct hub *h);

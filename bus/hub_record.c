@@ -282,6 +282,8 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
     head->interest = 0;
     record->flags &= ~(uint32_t)MR_STALE;
     bool is_cleared_elsewhere = owner == h->self && record->flags & MR_CLEAR && record->flags & MR_FROM_SNAPSHOT;
+    if (owner == h->self && head->birth > h->birth)
+        return; /* we were rolled back: a broker will have us born above that */
     if ((owner == h->self && !is_cleared_elsewhere) ||
         (!is_snapshot && !(record->flags & MR_FROM_SNAPSHOT) && !is_new(h, owner, head, record->seq)))
         return;

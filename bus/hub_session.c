@@ -340,6 +340,7 @@ void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, ui
         return;
     p->is_over = true;
     p->ended_clean = rc == MR_OK;
+    p->is_sent_away = p->ended_clean && p->kind == PORT_AGENT;
     session_bye(p->session, rc, reason, retry_ms);
     hub_mark(p);
 }

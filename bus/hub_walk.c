@@ -27,6 +27,7 @@ void hub_begin_walk(struct entry *e, bool is_resync)
 {
     e->state = ENTRY_WALKING;
     e->is_resync = is_resync;
+    e->is_of_dead = false;
     e->cursor = 0;
     if (!list_is_linked(&e->in_walk))
         list_push_back(&e->port->walks, &e->in_walk);
@@ -67,6 +68,11 @@ static void put_if_wanted(const struct entry *e, const struct slot *slot)
     struct port *p = e->port;
     const char *topic = names_topic_text(p->hub->names, slot->topic);
     bool is_own = p->kind == PORT_AGENT && slot->owner == p->owner;
+    if (e->kind != INTEREST_KEPT && hub_is_removed_early(p->hub, slot))
+        return;
+    const struct life *life = e->is_of_dead ? presence_get(p->hub->presence, slot->owner) : NULL;
+    if (life && life->alive)
+        return;
     bool is_wanted = e->kind == INTEREST_KEPT || filter_match(e->filter, e->filter_len, topic, strlen(topic));
     if (!is_own && is_wanted)
         hub_put_slot(p, slot, e->is_resync ? 0 : e->id);
@@ -152,8 +158,27 @@ void hub_resync(struct port *p)
         struct entry *e = container_of(at, struct entry, in_port);
         if (e->kind != INTEREST_SERVE && e->state == ENTRY_SETTLED && e->wants_snapshot)
             hub_begin_walk(e, true);
-        else if (e->state == ENTRY_WALKING)
+        else if (e->state == ENTRY_WALKING) {
             e->cursor = 0;
+            e->is_of_dead = false;
+        }
+    }
+}
+
+void hub_offer_the_dead(struct hub *h)
+{
+    struct list *at, *after, *entry, *next;
+    LIST_EACH(at, after, &h->reading)
+    {
+        struct port *p = container_of(at, struct port, in_reading);
+        LIST_EACH(entry, next, &p->entries)
+        {
+            struct entry *e = container_of(entry, struct entry, in_port);
+            if (e->kind != INTEREST_KEPT || e->state != ENTRY_SETTLED)
+                continue; /* its walk is not over: it comes to them */
+            hub_begin_walk(e, true);
+            e->is_of_dead = true;
+        }
     }
 }
 
