@@ -164,6 +164,9 @@ void hub_free(struct hub *h)
     for (uint32_t i = 0; i < h->n_ups; i++)
         h->ups[i].port = NULL; /* entries that go now tell nobody */
     for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
+        if (h->ports[i])
+            h->ports[i]->is_over = true; /* nor does what ends with the others: the edges may be gone */
+    for (uint32_t i = 1; h->ports && i <= h->max_ports; i++)
         hub_free_port(h->ports[i]);
     mem_free(h->ports);
     alarms_fini(&h->alarms);

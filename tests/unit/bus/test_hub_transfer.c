@@ -300,6 +300,22 @@ static void it_goes_from_broker_to_broker_where_it_is_wanted_and_no_further(void
     world_close(w);
 }
 
+/* Its edges are freed before it: nobody is there to be called. */
+static void a_hub_that_is_freed_in_the_middle_calls_nobody(void **state)
+{
+    (void)state;
+    struct world *w = open_world();
+    struct station *m1 = &w->agents[0];
+    w->apps[1].keeps_chunks = true;
+    app_send(&w->apps[0], 1, LARGE);
+    mem_fail_at(1); /* it cannot even say that the rest does not come */
+    hub_free(m1->hub);
+    mem_fail_off();
+    m1->hub = NULL;
+    assert_int_equal(m1->n_over, 0);
+    world_close(w);
+}
+
 /* A part of it may be lost, and is told; nothing is leaked, and afterwards all is as before. */
 static void every_failed_allocation_is_survived(void **state)
 {
@@ -337,6 +353,7 @@ int main(void)
         cmocka_unit_test(two_writers_take_turns_at_one_reader),
         cmocka_unit_test(what_the_rights_forbid_is_refused_with_its_chunks),
         cmocka_unit_test(it_goes_from_broker_to_broker_where_it_is_wanted_and_no_further),
+        cmocka_unit_test(a_hub_that_is_freed_in_the_middle_calls_nobody),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
