@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/announcer.h"
+#include "broker/descriptors.h"
 #include "broker/edges.h"
 #include "broker/report.h"
 #include "broker/values.h"
@@ -136,10 +137,12 @@ static void on_tick(void *user)
 static void on_values(void *user)
 {
     struct broker *b = user;
-    struct zap_stats zap;
+    struct zap_stats keys;
+    struct governor_stats connections;
     int64_t now_ns = loop_now_ns(b->loop);
-    edges_get_keys(b->edges, &zap);
-    values_write(&b->values, b->hub, &zap, now_ns);
+    edges_get_keys(b->edges, &keys);
+    edges_get_connections(b->edges, &connections);
+    values_write(&b->values, b->hub, &keys, &connections, now_ns);
     log_flush();
     loop_timer_start(b->value_timer, now_ns + VALUES_MS * ns_per_ms);
 }
@@ -245,9 +248,22 @@ static enum mr_rc new_views(struct broker *b, struct err *err)
     return rc;
 }
 
+static enum mr_rc fit_descriptors(struct broker_conf *conf, struct err *err)
+{
+    uint64_t limit = descriptors_limit(), needed = descriptors_needed(conf);
+    enum mr_rc rc = descriptors_fit(conf, limit, err);
+    if (!rc && needed > limit)
+        log_event(WARN, "BROKER-DESCRIPTORS", "limit=%ju needed=%ju sessions=%u unauthenticated=%u remedy=%s",
+                  (uintmax_t)limit, (uintmax_t)needed, conf->max_sessions, conf->max_unauthenticated,
+                  "allow it as many as needed (LimitNOFILE= of its unit, or ulimit -n), or lower limits.sessions");
+    return rc;
+}
+
 static enum mr_rc new_parts(struct broker *b, struct err *err)
 {
-    enum mr_rc rc = broker_load_key(&b->conf, &b->keys, err);
+    enum mr_rc rc = fit_descriptors(&b->conf, err);
+    if (!rc)
+        rc = broker_load_key(&b->conf, &b->keys, err);
     if (!rc)
         rc = rights_new_open(&b->rights, err);
     if (rc)

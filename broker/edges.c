@@ -7,6 +7,7 @@
 #include "broker/mesh.h"
 #include "broker/report.h"
 #include "broker/selfcheck.h"
+#include "broker/strangers.h"
 #include "proto/lanes.h"
 #include <assert.h>
 #include <stdio.h>
@@ -27,21 +28,31 @@ struct edges {
     struct zap *zap;
     struct listener *agents, *from_peers; /* from_peers, to_peers NULL: no peers */
     struct mesh *to_peers;
+    struct strangers strangers;
     bool is_proving; /* the self-check runs: nobody is admitted */
 };
 
 /* -- admission ------------------------------------------------------------------------------------------------------- */
+static void tell_refused(struct edges *e, const struct zap_request *request)
+{
+    char fingerprint[KEYS_FINGERPRINT_SIZE];
+    uint64_t more = 0;
+    if (!strangers_note(&e->strangers, request->address, loop_now_ns(e->options.loop), &more))
+        return;
+    keys_fingerprint(request->key, fingerprint);
+    log_event(WARN, "BROKER-KEY-REFUSED", "key=%s address=%s listener=%s more=%ju remedy=%s", fingerprint,
+              request->address, request->domain, (uintmax_t)more,
+              admission_remedy(&e->admission, request->domain, request->key));
+}
+
 static bool look_up(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
 {
-    const struct edges *e = user;
+    struct edges *e = user;
     struct guest guest;
     if (e->is_proving) /* the self-check's own stranger is none that an operator should hear of */
         return false;
     if (!admission_find_key(&e->admission, request->domain, request->key, &guest)) {
-        char fingerprint[KEYS_FINGERPRINT_SIZE];
-        keys_fingerprint(request->key, fingerprint);
-        log_event(WARN, "BROKER-KEY-REFUSED", "key=%s address=%s listener=%s remedy=%s", fingerprint, request->address,
-                  request->domain, admission_remedy(&e->admission, request->domain, request->key));
+        tell_refused(e, request);
         return false;
     }
     snprintf(ret_user_id, ZAP_USER_ID_SIZE, "%s", guest.user_id);

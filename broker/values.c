@@ -21,6 +21,11 @@ static const struct {
     [VALUE_PEERS_UP] = {"peers/up", "", "Those whose records reach this broker"},
     [VALUE_KEYS_ADMITTED] = {"keys/admitted", "", "Connections whose key was known, since the start"},
     [VALUE_KEYS_REFUSED] = {"keys/refused", "", "Connections whose key was not known, since the start"},
+    [VALUE_CONNECTIONS] = {"connections", "", "Connections to the port for agents, whoever they are"},
+    [VALUE_UNAUTHENTICATED] = {"connections/unauthenticated", "",
+                               "Those that have yet to prove a known key, of limits.unauthenticated"},
+    [VALUE_CONNECTIONS_CUT] = {"connections/cut", "",
+                               "Connections cut since the start because they said nothing or did not finish a message"},
 };
 
 enum mr_rc values_open(struct values *v, struct hub *hub, const char *broker, int64_t now_ns, struct err *err)
@@ -42,7 +47,8 @@ enum mr_rc values_open(struct values *v, struct hub *hub, const char *broker, in
     return MR_OK;
 }
 
-void values_write(struct values *v, struct hub *hub, const struct zap_stats *zap, int64_t now_ns)
+void values_write(struct values *v, struct hub *hub, const struct zap_stats *keys,
+                  const struct governor_stats *connections, int64_t now_ns)
 {
     struct hub_stats now;
     hub_get_stats(hub, &now);
@@ -60,8 +66,11 @@ void values_write(struct values *v, struct hub *hub, const struct zap_stats *zap
         [VALUE_REFUSED] = (double)now.refused,
         [VALUE_PEERS] = now.peers,
         [VALUE_PEERS_UP] = now.peers_up,
-        [VALUE_KEYS_ADMITTED] = (double)zap->admitted,
-        [VALUE_KEYS_REFUSED] = (double)(zap->refused + zap->malformed),
+        [VALUE_KEYS_ADMITTED] = (double)keys->admitted,
+        [VALUE_KEYS_REFUSED] = (double)(keys->refused + keys->malformed),
+        [VALUE_CONNECTIONS] = connections->open,
+        [VALUE_UNAUTHENTICATED] = connections->silent,
+        [VALUE_CONNECTIONS_CUT] = (double)connections->cuts,
     };
     v->records_in = now.records_in;
     v->records_out = now.records_out;

@@ -6,10 +6,12 @@
  *   dropped, refused                       records since the start: lost to slow readers; denied by rights
  *   peers, peers/up                        other brokers of the cluster; those whose records reach this one
  *   keys/admitted, keys/refused            CURVE handshakes since the start
+ *   connections, connections/…             to the port for agents: all, unauthenticated, cut since the start
  */
 #ifndef BROKER_VALUES_H
 #define BROKER_VALUES_H
 #include "base/io/zap.h"
+#include "broker/governor.h"
 #include "bus/hub.h"
 
 enum { VALUES_MS = 10000 };
@@ -28,6 +30,9 @@ enum value_id {
     VALUE_PEERS_UP,
     VALUE_KEYS_ADMITTED,
     VALUE_KEYS_REFUSED,
+    VALUE_CONNECTIONS,
+    VALUE_UNAUTHENTICATED,
+    VALUE_CONNECTIONS_CUT,
     VALUE_COUNT
 };
 
@@ -42,5 +47,6 @@ struct values {
 MUST enum mr_rc values_open(struct values *v, struct hub *hub, const char *broker, int64_t now_ns, struct err *err);
 
 /* Writes them; to be called every VALUES_MS. */
-void values_write(struct values *v, struct hub *hub, const struct zap_stats *zap, int64_t now_ns);
+void values_write(struct values *v, struct hub *hub, const struct zap_stats *keys,
+                  const struct governor_stats *connections, int64_t now_ns);
 #endif

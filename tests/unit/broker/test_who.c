@@ -261,8 +261,9 @@ static void the_broker_has_values_of_its_own(void **state)
     struct hub_stats stats;
     struct err err = {{0}};
     const struct zap_stats zap = {.admitted = 3, .refused = 2};
+    const struct governor_stats connections = {.open = 5, .silent = 1};
     assert_int_equal(values_open(&values, w->hub, "mr1", 0, &err), MR_OK);
-    values_write(&values, w->hub, &zap, INT64_C(10000000000));
+    values_write(&values, w->hub, &zap, &connections, INT64_C(10000000000));
     hub_get_stats(w->hub, &stats);
     assert_int_equal(stats.slots, VALUE_COUNT);
     assert_true(names_find_topic(hub_names(w->hub), "$sys/broker/mr1/sessions") > 0);
