@@ -24,7 +24,7 @@ void hub_read_clock(struct hub *h)
     h->now_us = clock_real_us(&h->clock);
 }
 
-static enum mr_rc copy_text(char **ret, const char *text)
+enum mr_rc hub_copy_text(char **ret, const char *text)
 {
     *ret = mem_strndup(text, strlen(text));
     return *ret ? MR_OK : MR_NO_MEMORY;
@@ -32,11 +32,11 @@ static enum mr_rc copy_text(char **ret, const char *text)
 
 static enum mr_rc copy_texts(struct hub *h, const struct hub_conf *conf)
 {
-    enum mr_rc rc = copy_text(&h->name, conf->name);
+    enum mr_rc rc = hub_copy_text(&h->name, conf->name);
     if (!rc)
-        rc = copy_text(&h->identity, conf->identity);
+        rc = hub_copy_text(&h->identity, conf->identity);
     if (!rc)
-        rc = copy_text(&h->path, conf->path);
+        rc = hub_copy_text(&h->path, conf->path);
     return rc;
 }
 

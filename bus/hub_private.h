@@ -132,7 +132,7 @@ struct entry {
     enum interest_kind kind;
     enum entry_state state;
     bool wants_snapshot, is_resync;
-    bool is_of_dead; /* its walk shows only what was written by who does not live */
+    bool is_of_dead;           /* its walk shows only what was written by who does not live */
     struct upstream *upstream; /* NULL: it concerns this hub alone */
     uint64_t cursor;           /* of lastval_walk */
     uint32_t life_cursor;      /* INTEREST_KEPT: of the list of lives, which goes before */
@@ -157,7 +157,7 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
-    bool is_sent_away; /* an agent, in peace: some of what it wrote may be on its way still */
+    bool is_sent_away;      /* an agent, in peace: some of what it wrote may be on its way still */
     bool has_moved_here;    /* PORT_AGENT: it was at home elsewhere before: what it offers is news to some peers */
     bool is_full_told;      /* that a name or tag of it was refused */
     struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
@@ -310,6 +310,7 @@ static inline struct rights_subject hub_subject(const struct port *p)
 }
 
 /* hub.c */
+MUST enum mr_rc hub_copy_text(char **ret, const char *text); /* MR_NO_MEMORY; the caller owns it */
 void hub_read_clock(struct hub *h); /* once per call from outside: what happens within has one time */
 void hub_wake(struct hub *h);       /* there is more to do at once: ticks and turns go on without input */
 void hub_mark(struct port *p);      /* has something to flush */
@@ -414,7 +415,7 @@ void hub_upstreams_free(struct hub *h);
 bool hub_has_room(const struct port *p); /* for a walk to go on */
 void hub_walk_turn(struct hub *h);
 void hub_begin_walk(struct entry *e, bool is_resync);
-void hub_walk_on(struct port *p);   /* it may have room again */
+void hub_walk_on(struct port *p); /* it may have room again */
 /* Once more to all peers: what those wrote who died with a broker may have reached us alone. */
 void hub_offer_the_dead(struct hub *h);
 void hub_resync(struct port *p);    /* kept records were dropped: walk again when there is room */

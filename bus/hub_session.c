@@ -7,12 +7,6 @@
 
 static const int64_t ns_per_us = 1000;
 
-static enum mr_rc copy_text(char **ret, const char *text)
-{
-    *ret = mem_strndup(text, strlen(text));
-    return *ret ? MR_OK : MR_NO_MEMORY;
-}
-
 struct port *hub_port_at(const struct hub *h, uint32_t number)
 {
     return number >= 1 && number <= h->max_ports ? h->ports[number] : NULL;
@@ -143,13 +137,13 @@ void hub_free_port(struct port *p)
 
 static enum mr_rc fill_port(struct port *p, const struct port_peer *peer)
 {
-    enum mr_rc rc = copy_text(&p->identity, peer->identity);
+    enum mr_rc rc = hub_copy_text(&p->identity, peer->identity);
     if (!rc)
-        rc = copy_text(&p->path, peer->path);
+        rc = hub_copy_text(&p->path, peer->path);
     if (!rc)
-        rc = copy_text(&p->address, peer->address);
+        rc = hub_copy_text(&p->address, peer->address);
     if (!rc)
-        rc = copy_text(&p->part, "");
+        rc = hub_copy_text(&p->part, "");
     if (!rc)
         rc = names_publisher(p->hub->names, peer->identity, "", &p->owner);
     if (!rc && !hub_owner(p->hub, p->owner))

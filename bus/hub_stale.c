@@ -45,7 +45,7 @@ enum mr_rc hub_watch_promise(struct hub *h, uint32_t publisher, uint32_t topic)
     return rc;
 }
 
-static const struct slot *slot_of(const struct hub *h, const struct promise *promise)
+static const struct slot *promised_slot(const struct hub *h, const struct promise *promise)
 {
     const struct slot *slots[SLOTS_PER_TOPIC];
     size_t n = lastval_get(h->lastval, promise->topic, slots, SLOTS_PER_TOPIC);
@@ -57,7 +57,7 @@ static const struct slot *slot_of(const struct hub *h, const struct promise *pro
 
 static void look_at(struct hub *h, struct promise *promise)
 {
-    const struct slot *slot = slot_of(h, promise);
+    const struct slot *slot = promised_slot(h, promise);
     bool was_broken = promise->is_broken;
     promise->is_broken = slot && hub_is_overdue(h, slot);
     if (promise->is_broken && !was_broken)
