@@ -24,12 +24,6 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 /* promise: live-order */
 static void what_one_app_writes_the_other_gets_in_order(void **state)
 {
@@ -456,7 +450,7 @@ static void a_hub_that_cannot_be_made_leaves_nothing_behind(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, world_teardown)
 
 int main(void)
 {

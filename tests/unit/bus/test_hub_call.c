@@ -25,12 +25,6 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 static void an_app_that_came_again_gets_no_answer_to_what_its_predecessor_asked(void **state)
 {
     struct world *w = *state;
@@ -148,7 +142,7 @@ static void a_right_to_ask_is_needed_and_its_lack_said(void **state)
     assert_non_null(strstr(app_told(a), expected));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, world_teardown)
 
 int main(void)
 {

@@ -10,36 +10,6 @@
 
 #include "world.h"
 
-static struct world world;
-
-/* Two agents with an app each, both at the broker. */
-static int open_world(void **state)
-{
-    world_open(&world, 2);
-    world_connect(&world, 0);
-    world_connect(&world, 1);
-    app_open(&world, &world.apps[0], 0, "a");
-    app_open(&world, &world.apps[1], 1, "b");
-    app_told(&world.apps[0]);
-    app_told(&world.apps[1]);
-    *state = &world;
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
-static bool tells(const char *told, const char *what)
-{
-    if (strstr(told, what))
-        return true;
-    fprintf(stderr, "not told '%s' in:\n%s", what, told);
-    return false;
-}
-
 static void a_record_crosses_the_broker_with_unit_and_publisher(void **state)
 {
     struct world *w = *state;
@@ -455,7 +425,7 @@ static void clocks_of_peers_are_measured(void **state)
     assert_in_range(port.clock_offset_us + 1000, 0, 2000);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup_pair, world_teardown)
 
 int main(void)
 {

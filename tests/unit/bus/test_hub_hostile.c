@@ -27,12 +27,6 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 static void name(struct app *peer, uint32_t topic, const char *text)
 {
     const struct session_publisher self = {.id = 1, .identity = "bad", .part = ""};
@@ -325,7 +319,7 @@ static void the_newest_of_many_sessions_of_a_machine_takes_the_place_of_the_othe
     assert_int_not_equal(second->port, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, world_teardown)
 
 int main(void)
 {

@@ -22,12 +22,6 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 static void remove_interest(struct app *app, uint32_t id)
 {
     enum mr_rc rc = session_interest_remove(app->session, id);
@@ -199,7 +193,7 @@ static void what_a_rule_denies_comes_through_no_wider_filter(void **state)
     assert_non_null(strstr(told, "demo/m1/open=4 by m1/a snapshot stale\n"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, world_teardown)
 
 int main(void)
 {

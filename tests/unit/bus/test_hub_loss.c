@@ -26,20 +26,6 @@ static int open_world(void **state)
     return 0;
 }
 
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
-static bool tells(const char *told, const char *what)
-{
-    if (strstr(told, what))
-        return true;
-    fprintf(stderr, "not told '%s' in:\n%s", what, told);
-    return false;
-}
-
 static void write_some(struct world *w, int n)
 {
     for (int i = 0; i < n; i++)
@@ -211,7 +197,7 @@ static void what_a_dead_app_wrote_last_is_stale_even_where_its_death_came_first(
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_was_written_before_the_first_contact_is_told),
         TEST(a_first_contact_with_nothing_written_is_no_loss),

@@ -28,20 +28,6 @@ static int open_plant(void **state)
     return 0;
 }
 
-static int close_plant(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
-static bool tells(const char *told, const char *what)
-{
-    if (strstr(told, what))
-        return true;
-    fprintf(stderr, "not told '%s' in:\n%s", what, told);
-    return false;
-}
-
 static unsigned count(const char *told, const char *what)
 {
     unsigned n = 0;
@@ -541,7 +527,7 @@ static void a_hub_with_more_peers_than_may_be_is_refused(void **state)
     hub_free(h);
 }
 
-#define ON_PLANT(test) cmocka_unit_test_setup_teardown(test, open_plant, close_plant)
+#define ON_PLANT(test) cmocka_unit_test_setup_teardown(test, open_plant, world_teardown)
 
 int main(void)
 {

@@ -26,12 +26,6 @@ static int open_plant(void **state)
     return 0;
 }
 
-static int close_plant(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 static void part(struct world *w, unsigned a, unsigned b)
 {
     world_unjoin(w, a, b);
@@ -132,10 +126,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_one_broker_alone_has_reaches_all_by_the_one_that_came_back, open_plant,
-                                        close_plant),
-        cmocka_unit_test_setup_teardown(a_home_that_came_back_empty_is_not_waited_for, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(a_home_that_never_comes_back_leaves_all_with_the_same, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(a_removal_is_not_shown_before_what_it_removes, open_plant, close_plant),
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_home_that_came_back_empty_is_not_waited_for, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(a_home_that_never_comes_back_leaves_all_with_the_same, open_plant,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_removal_is_not_shown_before_what_it_removes, open_plant, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

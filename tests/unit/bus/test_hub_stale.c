@@ -10,36 +10,6 @@
 
 #include "world.h"
 
-static struct world world;
-
-/* Two agents at a broker, app a on the first, app b on the second. */
-static int open_world(void **state)
-{
-    world_open(&world, 2);
-    world_connect(&world, 0);
-    world_connect(&world, 1);
-    app_open(&world, &world.apps[0], 0, "a");
-    app_open(&world, &world.apps[1], 1, "b");
-    app_told(&world.apps[0]);
-    app_told(&world.apps[1]);
-    *state = &world;
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
-static bool tells(const char *told, const char *what)
-{
-    if (strstr(told, what))
-        return true;
-    fprintf(stderr, "not told '%s' in:\n%s", what, told);
-    return false;
-}
-
 /* promise: value-stale */
 static void a_value_not_written_again_in_time_is_shown_stale_once(void **state)
 {
@@ -105,7 +75,7 @@ static void one_that_keeps_its_promise_is_never_stale(void **state)
     assert_null(strstr(app_told(b), "stale"));
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup_pair, world_teardown)
 
 int main(void)
 {

@@ -29,12 +29,6 @@ static int open_plant(void **state)
     return 0;
 }
 
-static int close_plant(void **state)
-{
-    world_close(*state);
-    return 0;
-}
-
 /* mr1 sends m1 away, which writes a last record before it notices; that one never arrives. */
 static void send_away(struct world *w)
 {
@@ -134,12 +128,14 @@ static void one_who_was_born_in_silence_moves_in_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_who_was_sent_away_and_says_no_hello_may_have_lost, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(one_who_was_sent_away_tells_exactly_itself, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(one_who_comes_back_tells_exactly_itself, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(a_new_birth_tells_nothing_of_what_the_one_before_lost, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(a_broker_that_ends_meanwhile_forgets_it, open_plant, close_plant),
-        cmocka_unit_test_setup_teardown(one_who_was_born_in_silence_moves_in_silence, open_plant, close_plant),
+        cmocka_unit_test_setup_teardown(one_who_was_sent_away_and_says_no_hello_may_have_lost, open_plant,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(one_who_was_sent_away_tells_exactly_itself, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(one_who_comes_back_tells_exactly_itself, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(a_new_birth_tells_nothing_of_what_the_one_before_lost, open_plant,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_broker_that_ends_meanwhile_forgets_it, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(one_who_was_born_in_silence_moves_in_silence, open_plant, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,6 +177,27 @@ void world_close(struct world *w)
     rights_free(w->rights);
 }
 
+int world_setup_pair(void **state)
+{
+    static struct world world;
+    struct world *w = &world;
+    world_open(w, 2);
+    world_connect(w, 0);
+    world_connect(w, 1);
+    app_open(w, &w->apps[0], 0, "a");
+    app_open(w, &w->apps[1], 1, "b");
+    app_told(&w->apps[0]);
+    app_told(&w->apps[1]);
+    *state = w;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_close(*state);
+    return 0;
+}
+
 /* -- pipes -- */
 /* Every station in turn; NULL at the end. */
 static struct station *station_at(struct world *w, unsigned i)

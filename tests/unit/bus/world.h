@@ -69,6 +69,8 @@ void world_open(struct world *w, unsigned n_agents); /* agents m1, m2, … at de
 void world_open_with(struct world *w, unsigned n_agents, const struct rights_rule *rules, size_t n_rules);
 void world_open_brokers(struct world *w, unsigned n_agents, unsigned n_brokers); /* mr1, mr2, … not connected */
 void world_close(struct world *w);
+int world_setup_pair(void **state); /* for cmocka: two agents at a broker, app a on the first, app b on the second */
+int world_teardown(void **state);   /* closes *state */
 bool world_expect(const struct world *w, enum mr_rc rc); /* did it go well? It must, unless allocations may fail */
 int64_t world_utc_us(const struct world *w);
 void world_pump(struct world *w);             /* moves frames until nothing moves any more */
@@ -109,4 +111,5 @@ void app_answer(struct app *app, const char *text); /* the last request it was h
  *   "whole demo/m1/x of 80000 bytes by m1/a"   "lost demo/m1/x of 80000 bytes by m1/a: 1" (a cause)
  *   "answer 9 rc 0 'hi'"   "over: …"   "isolated"   "with broker" */
 const char *app_told(struct app *app);
+bool tells(const char *told, const char *what); /* is it in there? If not, both are printed */
 #endif

@@ -224,6 +224,14 @@ const char *app_told(struct app *app)
     return text;
 }
 
+bool tells(const char *told, const char *what)
+{
+    if (strstr(told, what))
+        return true;
+    fprintf(stderr, "not told '%s' in:\n%s", what, told);
+    return false;
+}
+
 /* -- apps -- */
 static void connect_app(struct app *app, const struct session_hello *hello, const struct port_peer *peer)
 {
