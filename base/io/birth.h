@@ -4,6 +4,10 @@
  *   <head>
  *   births 17              counts up by one at each start; never back
  *   ...                    the owner's note, if it keeps one
+ * All calls wait for the disk on the caller's thread, also while a program runs: a rise comes once after a data folder was
+ * restored or copied, a note when a machine is given another path. Either way its sessions end and begin anew around it, and
+ * a disk that makes that late has made the start late as well. A thread for it would have to be waited for at every end.
+ *
  * A birth epoch is births in the upper 32 bits and 32 random bits below, so that a folder restored from a backup cannot
  * repeat one. */
 #ifndef BASE_IO_BIRTH_H
