@@ -59,7 +59,13 @@ shellcheck
 yamllint
 '
 bench_packages='
+libcmocka-dev
+libmosquitto-dev
+libnats-dev
+mosquitto
 nats-server
+openssl
+python3
 '
 
 usage()
@@ -69,7 +75,7 @@ usage: deploy/install-deps.sh [--run | --build | --test | --bench] [--list]
   --run    what the installed programs need
   --build  what building needs (the default)
   --test   that, and what the tests need
-  --bench  what is measured beside Millrace in tests/bench; building and testing never need it
+  --bench  what building needs, and what is measured beside Millrace in tests/bench; testing never needs that
   --list   only print what is missing, one package per line
 Needs root or sudo if something is missing; without a terminal, sudo without a password.
 END
@@ -139,7 +145,7 @@ for arg in "$@"; do
     --run) wanted=$run_packages ;;
     --build) wanted=$build_packages ;;
     --test) wanted=$build_packages$test_packages ;;
-    --bench) wanted=$bench_packages ;;
+    --bench) wanted=$build_packages$bench_packages ;;
     --list) only_list=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; die "unknown option $arg" ;;

@@ -23,6 +23,7 @@ import record
 import harness
 
 ENDS = harness.BUILD / "tests/bench"
+LEVEL = "bench/one/compare"  # above the topics of all publishers; nobody else speaks there
 BOARD_BYTES = 4096
 WARM_S = 0.5  # under load before what is counted begins
 GRACE_S = 60
@@ -105,8 +106,8 @@ class Server:
     def topic(self, publisher):
         """Of a publisher; None: the filter for those of all."""
         if publisher is None and self.load.publishers > 1:
-            return "bench/one/#"
-        return f"bench/one/{publisher or 0}"
+            return f"{LEVEL}/#"
+        return f"{LEVEL}/{publisher or 0}"
 
     def words(self, role, index):
         """Of the command line of an end, what is of this bus."""
@@ -217,9 +218,9 @@ class Millrace:
     def words(self, role, index):
         """Of the command line of an end, what is of this bus."""
         name = "one" if role == "pub" else self.names[1 + index] if self.load.agents == "each" else self.names[-1]
-        topic = f"bench/one/{index}"
+        topic = f"{LEVEL}/{index}"
         if role == "sub":
-            topic = "bench/one/#" if self.load.publishers > 1 else "bench/one/0"
+            topic = f"{LEVEL}/#" if self.load.publishers > 1 else f"{LEVEL}/0"
             topic += "/#" if self.load.shape.startswith("row:") else ""
         return [ENDS / self.driver, role, "--address", self.bed.plant.socket(name), "--topic", topic]
 

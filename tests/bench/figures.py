@@ -6,8 +6,8 @@ from dataclasses import dataclass
 GOAL = re.compile(r"(>=|<=) (\d+(?:\.\d+)?)")
 MILLRACE, NATS, NATS_TLS, MOSQUITTO, MOSQUITTO_TLS, ZMQ, BOUND = (
     "millrace", "nats", "nats TLS", "mosquitto", "mosquitto TLS", "plain libzmq broker", "bound")
-WINDOW = 8192  # messages under way to the slowest subscriber, of all publishers together
-WINDOW_BYTES = 2 * 1024 * 1024  # of payload; what is less counts
+WINDOW = 4096  # messages under way to the slowest subscriber, of all publishers together
+WINDOW_BYTES = 1024 * 1024  # of payload; what is less counts
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ static void on_message(void *user, const struct mr_msg *msg)
         mr_wake(m->bus);
     } else if (msg->kind == MR_LOSS || msg->kind == MR_ENDED) {
         fprintf(stderr, "end_millrace: %s, %llu messages\n", msg->text, (unsigned long long)msg->count);
+    } else if (msg->flags & MR_FROM_SNAPSHOT) {
+        return; /* a tag's last value, once more */
     } else if (msg->kind == MR_DATA && msg->value.type == MR_F64) {
         end_take_sample(m->end, msg->value.as.f64, msg->source_us);
     } else if (msg->kind == MR_DATA) {
