@@ -1,4 +1,4 @@
-/* idmap.c - pages of 256 numbers, made when first written. */
+/* idmap.c - pages of a few numbers, made when first written. */
 #include "bus/idmap.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
 
 #include "base/rc.h"
 
-enum { IDMAP_PAGE = 256 };
+enum { IDMAP_PAGE = 64 };
 
 struct idmap {
     uint64_t **page;
