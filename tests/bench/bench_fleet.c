@@ -33,9 +33,10 @@ enum {
     SOCKETS_EACH = 3, /* of a zclient */
     FILES_EACH = 4,   /* its TCP connection and an eventfd of each socket */
     SPARE = 64,
-    REST_LEAST_MS = 2, /* between two turns, */
-    REST_MOST_MS =
-        50 /* and as long as the last one took: a turn asks all sockets, and the broker needs the machine too */
+    REST_TIMES =
+        3, /* as long as a turn took it rests: a turn asks all sockets, and the broker needs the machine too; */
+    REST_LEAST_MS = 2,
+    REST_MOST_MS = 100 /* no ping waits for longer */
 };
 
 static const int64_t ns_per_ms = 1000000, ns_per_s = 1000000000;
@@ -294,9 +295,11 @@ static void on_input(void *user, unsigned ready)
 
 static void rest(int64_t turn_took_ns)
 {
-    int64_t rest_ns = turn_took_ns < REST_LEAST_MS * ns_per_ms  ? REST_LEAST_MS * ns_per_ms
-                      : turn_took_ns > REST_MOST_MS * ns_per_ms ? REST_MOST_MS * ns_per_ms
-                                                                : turn_took_ns;
+    int64_t rest_ns = turn_took_ns * REST_TIMES;
+    if (rest_ns < REST_LEAST_MS * ns_per_ms)
+        rest_ns = REST_LEAST_MS * ns_per_ms;
+    if (rest_ns > REST_MOST_MS * ns_per_ms)
+        rest_ns = REST_MOST_MS * ns_per_ms;
     nanosleep(&(struct timespec){.tv_nsec = rest_ns}, NULL);
 }
 
