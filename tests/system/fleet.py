@@ -112,7 +112,7 @@ def rest(broker, seconds):
         broker.pump(until - time.monotonic())
 
 
-def measure(sessions, worn_in_s=0, has_restart=True):
+def measure(sessions, has_restart=True, worn_in_s=0):
     """A broker gets so many sessions and, killed and started again, gets them back; the figures."""
     patience_s = 60 * harness.PATIENCE
     with harness.Plant() as plant:
@@ -162,7 +162,7 @@ def idle_sessions_cost_little_and_come_back_soon():
 
 
 def a_thousand_idle_sessions_cost_little():
-    found = measure(1000, WORN_IN_S, has_restart=False)
+    found = measure(1000, has_restart=False, worn_in_s=WORN_IN_S)
     print(json.dumps(found), flush=True)
     check_memory(found)
 
