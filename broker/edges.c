@@ -5,12 +5,13 @@
 #include "broker/admission.h"
 #include "broker/listener.h"
 #include "broker/mesh.h"
+#include "broker/repeats.h"
 #include "broker/report.h"
 #include "broker/selfcheck.h"
-#include "broker/strangers.h"
 #include "proto/lanes.h"
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { AGENTS_RANK = 3 };
 
@@ -28,7 +29,8 @@ struct edges {
     struct zap *zap;
     struct listener *agents, *from_peers; /* from_peers, to_peers NULL: no peers */
     struct mesh *to_peers;
-    struct strangers strangers;
+    struct repeats refused; /* addresses whose keys were */
+    struct penalties penalties;
     bool is_proving; /* the self-check runs: nobody is admitted */
 };
 
@@ -37,7 +39,7 @@ static void tell_refused(struct edges *e, const struct zap_request *request)
 {
     char fingerprint[KEYS_FINGERPRINT_SIZE];
     uint64_t more = 0;
-    if (!strangers_note(&e->strangers, request->address, loop_now_ns(e->options.loop), &more))
+    if (!repeats_note(&e->refused, request->address, loop_now_ns(e->options.loop), &more))
         return;
     keys_fingerprint(request->key, fingerprint);
     log_event(WARN, "BROKER-KEY-REFUSED", "key=%s address=%s listener=%s more=%ju remedy=%s", fingerprint,
@@ -49,12 +51,16 @@ static bool look_up(void *user, const struct zap_request *request, char ret_user
 {
     struct edges *e = user;
     struct guest guest;
+    bool is_agents = strcmp(request->domain, admission_domain(PORT_AGENT)) == 0;
     if (e->is_proving) /* the self-check's own stranger is none that an operator should hear of */
         return false;
     if (!admission_find_key(&e->admission, request->domain, request->key, &guest)) {
         tell_refused(e, request);
         return false;
     }
+    if (penalties_is_out(&e->penalties, guest.user_id, loop_now_ns(e->options.loop)))
+        return false;
+    listener_on_admitted(is_agents ? e->agents : e->from_peers, request->address, guest.user_id);
     snprintf(ret_user_id, ZAP_USER_ID_SIZE, "%s", guest.user_id);
     return true;
 }
@@ -86,6 +92,8 @@ void edges_on_over(struct edges *e, uint32_t port, enum mr_rc rc, const char *re
     if (e->to_peers && mesh_on_over(e->to_peers, port, rc, reason, retry_ms))
         return;
     report_end(e->options.hub, port, rc, reason);
+    if (rc == MR_INVALID)
+        listener_blame(e->agents, port);
     if (!listener_on_over(e->agents, port) && e->from_peers)
         listener_on_over(e->from_peers, port);
 }
@@ -118,7 +126,8 @@ static enum mr_rc new_listener(struct edges *e, enum port_kind kind, uint32_t ma
                                              .kind = kind,
                                              .max_ports = hub_max_port(e->options.hub),
                                              .max_sessions = max_sessions,
-                                             .max_silent = e->options.conf->max_unauthenticated};
+                                             .max_silent = e->options.conf->max_unauthenticated,
+                                             .penalties = kind == PORT_AGENT ? &e->penalties : NULL};
     return listener_new(ret, &options, err);
 }
 

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/limits.h"
+#include "broker/pending.h"
+#include "broker/repeats.h"
 #include "proto/lanes.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +14,8 @@
 
 enum {
     TELL_FULL_MS = 10000, /* a flood opens and closes the door many times in a second */
-    TRIM_MS = 500,        /* by then libzmq has freed what a cut connection had */
+    NAMES_SIZE = 3 * PENDING_NAME_SIZE,
+    TRIM_MS = 500, /* by then libzmq has freed what a cut connection had */
     /* The first word is a HELLO of a few hundred bytes, which waits for its answer. */
     SILENT_BYTES = AGENT_MAXMSGSIZE_BYTES + 64 * 1024
 };
@@ -22,6 +25,8 @@ static const int64_t ns_per_ms = 1000000;
 struct governor {
     struct governor_options options;
     struct limits limits;
+    struct pending pending; /* who has yet to speak */
+    struct repeats repeats; /* whose cuts were logged of late */
     struct zserver *server;
     struct loop_timer *timer;
     int statm;           /* /proc/self/statm; -1: there is none, growth is not noticed */
@@ -97,13 +102,28 @@ static void on_closed(void *user, int fd)
     mind_the_door(g);
 }
 
-const struct zserver_watch governor_watch = {.on_accepted = on_accepted, .on_closed = on_closed};
+void governor_on_admitted(struct governor *g, const char *address, const char *name)
+{
+    pending_add(&g->pending, address, name, loop_now_ns(g->options.loop));
+}
 
 void governor_on_message(struct governor *g, const struct zmessage *message)
 {
-    limits_delivered(&g->limits, message->fd, message->peer, zsock_wire_bytes(message->len));
+    if (limits_delivered(&g->limits, message->fd, message->peer, zsock_wire_bytes(message->len)))
+        pending_take(&g->pending, message->address, message->user_id);
     if (g->is_held)
         mind_the_door(g);
+}
+
+/* -- cuts ------------------------------------------------------------------------------------------------------------ */
+/* names: who it is; several where libzmq has not told yet which; "" a stranger. */
+static void tell_cut(struct governor *g, const char *names, const char *address, uint64_t bytes, const char *reason)
+{
+    uint64_t more = 0;
+    g->cuts++;
+    if (repeats_note(&g->repeats, *names ? names : address, loop_now_ns(g->options.loop), &more))
+        log_event(WARN, "BROKER-CUT", "listener=%s peer=%s address=%s undelivered_bytes=%ju more=%ju reason=%s",
+                  g->options.listener, names, address, (uintmax_t)bytes, (uintmax_t)more, reason);
 }
 
 /* -- the walk -------------------------------------------------------------------------------------------------------- */
@@ -131,17 +151,36 @@ static bool has_grown(struct governor *g)
 static void on_cut(void *user, const struct limits_cut *cut)
 {
     struct governor *g = user;
-    char address[TCPFD_ADDRESS_SIZE];
-    bool is_silence = cut->why == LIMITS_SAID_NOTHING;
+    char address[TCPFD_ADDRESS_SIZE], names[NAMES_SIZE];
+    int64_t now_ns = loop_now_ns(g->options.loop);
     tcpfd_peer(cut->fd, address);
     zserver_shutdown_peer(g->server, cut->fd);
-    g->cuts++;
-    if (!is_silence)
-        g->trim_ns = loop_now_ns(g->options.loop) + TRIM_MS * ns_per_ms;
-    log_event(WARN, "BROKER-CUT", "listener=%s peer=%s address=%s undelivered_bytes=%ju reason=%s", g->options.listener,
-              cut->peer ? g->options.name_of(g->options.user, cut->peer) : "", address, (uintmax_t)cut->bytes,
-              is_silence ? "it connected and said nothing" : "it sends messages that it does not finish");
+    unsigned n_names = 1;
+    if (cut->peer)
+        snprintf(names, sizeof names, "%s", g->options.name_of(g->options.user, cut->peer));
+    else
+        n_names = pending_names(&g->pending, address, now_ns, names, sizeof names);
+    tell_cut(g, names, address, cut->bytes,
+             cut->why == LIMITS_SAID_NOTHING ? "it connected and said nothing"
+                                             : "it sends a message that it does not finish");
+    if (cut->why == LIMITS_SAID_NOTHING)
+        return;
+    g->trim_ns = now_ns + TRIM_MS * ns_per_ms;
+    if (n_names == 1)
+        g->options.on_offence(g->options.user, names);
 }
+
+static void on_broken(void *user, const struct zmessage *message, const char *words)
+{
+    struct governor *g = user;
+    if (limits_delivered(&g->limits, message->fd, message->peer, zsock_wire_bytes(message->len)))
+        pending_take(&g->pending, message->address, message->user_id);
+    tell_cut(g, message->user_id, message->address, 0, words);
+    g->options.on_offence(g->options.user, message->user_id);
+}
+
+const struct zserver_watch governor_watch = {
+    .on_accepted = on_accepted, .on_closed = on_closed, .on_broken = on_broken};
 
 /* Freed memory stays with the process unless asked for, and a cut connection may have left a lot. */
 static void trim(struct governor *g, int64_t now_ns)

@@ -25,8 +25,10 @@ struct governor_options {
     uint32_t max_silent;      /* connections without a proved key's first word */
     uint32_t max_open;        /* all of them */
     size_t max_message_bytes; /* of the listener */
-    /* Who that is, for the log; "" where it is not known. */
+    /* Who that is; "" where it is not known. */
     const char *(*name_of)(void *user, uint32_t peer);
+    /* Whoever has this name does what nobody honest does, and was cut for it. */
+    void (*on_offence)(void *user, const char *name);
     void *user;
 };
 
@@ -41,6 +43,9 @@ extern const struct zserver_watch governor_watch;
 
 /* The listener whose newcomers wait; borrowed until governor_free(). At once after zserver_new(). */
 void governor_rule(struct governor *g, struct zserver *server);
+
+/* A key was admitted, of a connection from there that has yet to say its first word. */
+void governor_on_admitted(struct governor *g, const char *address, const char *name);
 
 /* On every message. */
 void governor_on_message(struct governor *g, const struct zmessage *message);

@@ -69,15 +69,17 @@ void limits_closed(struct limits *l, int fd);
 
 /* A message of wire_bytes of this peer was taken out of libzmq. On every message: no system call, no allocation. Of a number
  * that is not known: nothing happens, the acceptance will come. One left over from a connection that had the number before
- * makes the new one speak the sooner and no more: the next peer's bytes are counted from its own first message. */
-static inline void limits_delivered(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
+ * makes the new one speak the sooner and no more: the next peer's bytes are counted from its own first message. True: it is
+ * the first word of a connection that was SILENT. */
+static inline bool limits_delivered(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
 {
     if (fd < 0 || (uint32_t)fd >= l->n_entries)
-        return;
+        return false;
     struct limits_entry *e = &l->entries[fd];
     if (e->state == LIMITS_FREE)
-        return;
-    if (e->state == LIMITS_SILENT) {
+        return false;
+    bool is_first = e->state == LIMITS_SILENT;
+    if (is_first) {
         e->state = LIMITS_SPEAKING;
         l->silent--;
     }
@@ -86,6 +88,7 @@ static inline void limits_delivered(struct limits *l, int fd, uint32_t peer, uin
         e->delivered = 0;
     }
     e->delivered += wire_bytes;
+    return is_first;
 }
 
 /* Must newcomers wait? To be asked after every change. */

@@ -386,6 +386,28 @@ static const char *name_of(void *user, uint32_t peer)
     return conn ? conn->user_id : "";
 }
 
+static void on_offence(void *user, const char *name)
+{
+    const struct listener *l = user;
+    if (!l->options.penalties || !penalties_note(l->options.penalties, name, loop_now_ns(l->options.loop)))
+        return;
+    log_event(ERROR, "BROKER-SHUT-OUT", "peer=%s for_ms=%d reason=%s", name, PENALTIES_OUT_MS,
+              "it breaks the protocol again and again: find out what runs there, or revoke its key");
+}
+
+void listener_on_admitted(struct listener *l, const char *address, const char *user_id)
+{
+    if (l->governor)
+        governor_on_admitted(l->governor, address, user_id);
+}
+
+void listener_blame(struct listener *l, uint32_t port)
+{
+    const struct conn *conn = conn_at(l, port);
+    if (conn)
+        on_offence(l, conn->user_id);
+}
+
 static enum mr_rc new_governor(struct listener *l, const struct zserver_options *options, struct err *err)
 {
     const struct governor_options of_governor = {.loop = l->options.loop,
@@ -394,6 +416,7 @@ static enum mr_rc new_governor(struct listener *l, const struct zserver_options 
                                                  .max_open = l->options.max_sessions + l->options.max_silent,
                                                  .max_message_bytes = options->max_message_bytes,
                                                  .name_of = name_of,
+                                                 .on_offence = on_offence,
                                                  .user = l};
     return governor_new(&l->governor, &of_governor, err);
 }

@@ -12,6 +12,7 @@
 #include "base/io/zsock.h"
 #include "broker/admission.h"
 #include "broker/governor.h"
+#include "broker/penalties.h"
 
 enum { LISTENER_LEAVE_MS = 300 };
 
@@ -27,6 +28,7 @@ struct listener_options {
     uint32_t max_ports;                /* of the hub */
     uint32_t max_sessions;             /* of this listener, at most max_ports */
     uint32_t max_silent;               /* connections that have yet to prove a known key; more wait */
+    struct penalties *penalties;       /* offences are noted here; NULL: they are not */
 };
 
 /* Tables only. Everything of options is borrowed until listener_free(). MR_NO_MEMORY. */
@@ -41,6 +43,12 @@ void listener_free(struct listener *l);
 /* From the hub's callbacks: only notes. False: the port is none of its own. */
 bool listener_on_output(struct listener *l, uint32_t port);
 bool listener_on_over(struct listener *l, uint32_t port);
+
+/* The key of a connection from there was admitted: who it is that will speak soon. */
+void listener_on_admitted(struct listener *l, const char *address, const char *user_id);
+
+/* Its session is over because it broke the protocol. A port that is none of its own: nothing happens. */
+void listener_blame(struct listener *l, uint32_t port);
 
 /* After hub_turn_end(): sends what the noted ports have. True: a port was closed, others may have something to say now. */
 bool listener_flush(struct listener *l);

@@ -57,6 +57,14 @@ static bool read_routing_id(zmq_msg_t *frame, uint32_t *ret_peer)
     return true;
 }
 
+static void cut(struct zserver *server, const struct zmessage *message, uint64_t *count, const char *words)
+{
+    (*count)++;
+    zserver_shutdown_peer(server, message->fd);
+    if (server->watch)
+        server->watch->on_broken(server->watch_user, message, words);
+}
+
 /* Delivers a message, or drops it and cuts the peer that broke a rule. Properties are read from the body: the first frame
  * of a connection loses them inside libzmq. */
 static void judge(struct zserver *server, zmq_msg_t *routing_id, zmq_msg_t *body)
@@ -70,13 +78,11 @@ static void judge(struct zserver *server, zmq_msg_t *routing_id, zmq_msg_t *body
     };
     if (zmq_msg_more(body)) {
         zsock_skip_parts(server->socket);
-        server->stats.shut_multipart++;
-        zserver_shutdown_peer(server, message.fd);
+        cut(server, &message, &server->stats.shut_multipart, "it sends a message of several parts");
     } else if (message.user_id[0] == '\0') {
         server->stats.dropped_nameless++;
     } else if (property(body, "Identity")[0] != '\0' || !read_routing_id(routing_id, &message.peer)) {
-        server->stats.shut_identity++;
-        zserver_shutdown_peer(server, message.fd);
+        cut(server, &message, &server->stats.shut_identity, "it chooses its own routing id");
     } else {
         server->stats.received++;
         server->stats.received_bytes += message.len;

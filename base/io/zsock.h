@@ -67,6 +67,8 @@ typedef void zserver_fn(void *user, const struct zmessage *message);
 struct zserver_watch {
     void (*on_accepted)(void *user, int fd);
     void (*on_closed)(void *user, int fd);
+    /* A peer with a proved key is being cut for this message, which nobody else gets to see: in which words. */
+    void (*on_broken)(void *user, const struct zmessage *message, const char *words);
 };
 
 struct zserver_options {

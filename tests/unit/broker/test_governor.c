@@ -31,7 +31,7 @@ struct world {
     struct governor *governor;
     struct key_pair *broker, *agent;
     unsigned messages, full_lines, cut_lines;
-    char last_cut[512];
+    char last_cut[512], last_offender[64];
 };
 
 static int64_t now_ms(void)
@@ -43,8 +43,11 @@ static int64_t now_ms(void)
 static bool look_up(void *user, const struct zap_request *request, char ret_user_id[ZAP_USER_ID_SIZE])
 {
     const struct world *w = user;
-    snprintf(ret_user_id, ZAP_USER_ID_SIZE, "agent");
-    return keys_equal(request->key, keys_public(w->agent));
+    bool is_known = keys_equal(request->key, keys_public(w->agent));
+    if (is_known)
+        governor_on_admitted(w->governor, request->address, "press-07");
+    snprintf(ret_user_id, ZAP_USER_ID_SIZE, "press-07");
+    return is_known;
 }
 
 static void on_message(void *user, const struct zmessage *message)
@@ -58,7 +61,13 @@ static const char *name_of(void *user, uint32_t peer)
 {
     (void)user;
     (void)peer;
-    return "agent";
+    return "press-07";
+}
+
+static void on_offence(void *user, const char *name)
+{
+    struct world *w = user;
+    snprintf(w->last_offender, sizeof w->last_offender, "%s", name);
 }
 
 static void on_line(void *user, const char *line, size_t len)
@@ -80,6 +89,7 @@ static void listen_governed(struct world *w)
                                              .max_open = 1000,
                                              .max_message_bytes = AGENT_MAXMSGSIZE_BYTES,
                                              .name_of = name_of,
+                                             .on_offence = on_offence,
                                              .user = w};
     if (governor_new(&w->governor, &options, &err) != MR_OK)
         fail_msg("%s", err.text);
@@ -249,12 +259,42 @@ static void a_message_that_never_ends_costs_its_sender_the_connection_and_nobody
     for (unsigned n = 0; n < PARTS; n++)
         assert_int_equal(zmq_send_const(bad, part, PART, n + 1 < PARTS ? ZMQ_SNDMORE : 0), PART);
     turn_until_cut(w);
-    assert_non_null(strstr(w->last_cut, "peer=agent address=127.0.0.1"));
-    assert_non_null(strstr(w->last_cut, "messages that it does not finish"));
+    assert_non_null(strstr(w->last_cut, "peer=press-07 address=127.0.0.1"));
+    assert_non_null(strstr(w->last_cut, "a message that it does not finish"));
+    assert_string_equal(w->last_offender, "press-07");
     speak(w, good);
     assert_int_equal(w->cut_lines, 1);
     assert_true(resident_bytes() - before < 400L * 1024 * 1024); /* what came in a tick or two */
     assert_int_equal(zmq_close(good) | zmq_close(bad), 0);
+}
+
+/* promise: bounded-memory */
+static void who_begins_with_a_message_that_never_ends_has_a_name_too(void **state)
+{
+    enum { PART = 64 * 1024, PARTS = 8000 };
+    static const char part[PART];
+    struct world *w = *state;
+    void *bad = dealer(w, w->agent);
+    for (unsigned n = 0; n < PARTS; n++)
+        assert_int_equal(zmq_send_const(bad, part, PART, n + 1 < PARTS ? ZMQ_SNDMORE : 0), PART);
+    turn_until_cut(w);
+    assert_non_null(strstr(w->last_cut, "peer=press-07 address=127.0.0.1"));
+    assert_string_equal(w->last_offender, "press-07");
+    assert_int_equal(zmq_close(bad), 0);
+}
+
+static void a_message_of_two_parts_is_told_with_who_sent_it(void **state)
+{
+    struct world *w = *state;
+    void *bad = dealer(w, w->agent);
+    assert_int_equal(zmq_send(bad, "one", 3, ZMQ_SNDMORE), 3);
+    assert_int_equal(zmq_send(bad, "two", 3, 0), 3);
+    turn_until_cut(w);
+    assert_non_null(strstr(w->last_cut, "peer=press-07 address=127.0.0.1"));
+    assert_non_null(strstr(w->last_cut, "a message of several parts"));
+    assert_string_equal(w->last_offender, "press-07");
+    assert_int_equal(w->messages, 0);
+    assert_int_equal(zmq_close(bad), 0);
 }
 
 static void who_finishes_what_it_sends_may_send_without_end(void **state)
@@ -282,7 +322,9 @@ static void a_known_key_that_says_nothing_is_cut(void **state)
     struct world *w = *state;
     void *mute = dealer(w, w->agent);
     turn_until_cut(w);
+    assert_non_null(strstr(w->last_cut, "peer=press-07 address=127.0.0.1"));
     assert_non_null(strstr(w->last_cut, "it connected and said nothing"));
+    assert_string_equal(w->last_offender, "");
     assert_int_equal(zmq_close(mute), 0);
 }
 
@@ -326,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_crowd_of_strangers_waits_at_the_door_and_the_late_guest_comes_in),
         TEST(a_message_that_never_ends_costs_its_sender_the_connection_and_nobody_else),
+        TEST(who_begins_with_a_message_that_never_ends_has_a_name_too),
+        TEST(a_message_of_two_parts_is_told_with_who_sent_it),
         TEST(who_finishes_what_it_sends_may_send_without_end),
         TEST(a_known_key_that_says_nothing_is_cut),
         TEST(a_flood_that_nobody_looks_at_blocks_nothing),
