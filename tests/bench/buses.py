@@ -295,6 +295,12 @@ def sleep_until(at_ns):
     time.sleep(max(at_ns - time.monotonic_ns(), 0) / 1e9)
 
 
+def cpu_at(pids, at_ns):
+    """CPU time of all processes at a time to come: µs, and when it was really taken; on a busy machine that is later."""
+    sleep_until(at_ns)
+    return sum(record.cpu_us(pid) for pid in pids), time.monotonic_ns()
+
+
 def check_complete(subscribers, published):
     """All that was published came to every subscriber, once, in order, undamaged."""
     for got in subscribers:
@@ -309,13 +315,12 @@ def measure(name, load, seconds):
         from_ns = time.monotonic_ns() + int(WARM_S * 1e9)
         until_ns = from_ns + int(seconds * 1e9)
         ends.go(from_ns, until_ns)
-        sleep_until(from_ns)
-        before = sum(record.cpu_us(pid) for pid in pids)
-        sleep_until(until_ns)
-        used = sum(record.cpu_us(pid) for pid in pids) - before
+        before, begun_ns = cpu_at(pids, from_ns)
+        after, ended_ns = cpu_at(pids, until_ns)
         published = [json.loads(record.line_of(child, GRACE_S)) for child in ends.publishers]
         received = [json.loads(record.line_of(child, GRACE_S)) for child in ends.subscribers]
     check_complete(received, sum(p["published"] for p in published))
+    used = (after - before) * (until_ns - from_ns) / (ended_ns - begun_ns)
     counted = sum(got["counted"] for got in received)
     harness.check(counted, "nothing arrived in time")
     rate = counted / seconds

@@ -18,8 +18,9 @@ struct board {
     int bells[PUBLISHERS_MAX];        /* an eventfd per publisher, not blocking, rung when there is room again */
 };
 
-/* Maps the memory behind fd, of BOARD_BYTES zeros at first; the others are borrowed. False: errno tells. */
 enum { BOARD_BYTES = 4096 };
+
+/* Maps the memory behind fd, BOARD_BYTES of zeros when the run begins, until the process ends. False: errno tells. */
 bool board_open(struct board *board, int fd);
 
 /* A subscriber has received so many of a publisher. */
@@ -28,8 +29,10 @@ void board_received(const struct board *board, unsigned subscriber, unsigned pub
 /* Whether a publisher that has sent so many may send one more. If not, it is waiting, and its bell will ring. */
 bool board_has_room(struct board *board, unsigned publisher, uint64_t sent);
 
-/* Whether it is still waiting; its bell may ring once more after that. */
+/* Whether it is still waiting. */
 bool board_is_waiting(const struct board *board, unsigned publisher);
+
+/* What it has heard it need not hear again; the bell may ring once more when it does not wait any longer. */
 void board_clear_bell(const struct board *board, unsigned publisher);
 
 /* A publisher has sent so many, and there will be no more. */

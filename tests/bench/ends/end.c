@@ -106,9 +106,10 @@ static bool publish_one(struct publisher *p)
     int bell = end->board.bells[end->index];
     uint64_t number = message_number(end->index, p->sent);
     if (!board_has_room(&end->board, end->index, p->sent)) {
-        while (board_is_waiting(&end->board, end->index) && mono_ns() < p->until_ns)
+        while (board_is_waiting(&end->board, end->index) && mono_ns() < p->until_ns) {
             p->driver->wait(p->bus, bell, p->until_ns);
-        board_clear_bell(&end->board, end->index);
+            board_clear_bell(&end->board, end->index);
+        }
     }
     while (mono_ns() < p->until_ns) {
         if (end->is_typed ? publish_typed(p, number) : publish_raw(p, number)) {

@@ -42,10 +42,10 @@ static uint64_t word_at(const uint8_t *bytes, size_t at)
     return word;
 }
 
-/* Of everything before the hash; the filling is whole words, what is left of the last one is part of the last but one. */
+/* Of everything before the hash. The last word may overlap the one before it, so that no byte is left out. */
 static uint64_t hash_of(const uint8_t *bytes, size_t len)
 {
-    uint64_t hash = mix(word_at(bytes, NUMBER_AT)) ^ word_at(bytes, SENT_AT);
+    uint64_t hash = mix(mix(word_at(bytes, NUMBER_AT)) ^ word_at(bytes, SENT_AT));
     size_t end = len - HASH_BYTES;
     for (size_t at = FILLING_AT; at + sizeof hash <= end; at += sizeof hash)
         hash = mix(hash ^ word_at(bytes, at));
