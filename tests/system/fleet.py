@@ -33,7 +33,7 @@ KIB_PER_SESSION, KIB_WORN_IN = 50, 115
 WORN_IN_S = 330
 BACK_S = 10
 FILES_EACH, FILES_SPARE = 4, 64
-REST_S = 4  # pings have gone to and fro, what the handshakes needed is free again
+REST_S = 4  # pings went both ways, what the handshakes needed is free again
 TO_STDERR = ("sh", "-c", 'exec "$@" >&2', "sh")  # where the harness reads
 FEW_FILES = ("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh")  # as a careless shell has it: the broker takes more by itself
 
