@@ -345,7 +345,7 @@ def peer_with_another_key():
             broker.start()
         brokers["mr2"].wait("BROKER-PEER-DOWN peer=mr3 reason=.*whose key is pinned|"
                             "BROKER-PEER-DOWN peer=mr3 reason=.*the key that is pinned")
-        brokers["mr2"].wait("BROKER-KEY-REFUSED .*listener=mesh remedy=.*name it in 'peers' and its public key in the directory")
+        brokers["mr2"].wait("BROKER-KEY-REFUSED .*listener=mesh .*remedy=.*name it in 'peers' and its public key in the directory")
         brokers["mr3"].wait("BROKER-PEER-DOWN peer=mr2 reason=.*does not admit our key ")
 
 
