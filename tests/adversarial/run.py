@@ -30,7 +30,7 @@ ADVERSARY = harness.BUILD / "tests/adversarial/adversary"
 BENCH = harness.BUILD / "tests/bench/bench_bus"
 SEED = os.environ.get("SEED", str(time.time_ns() % 1000000 + 1))
 IS_LONG = bool(os.environ.get("MILLRACE_LONG"))
-SECONDS = 10 if IS_LONG else 0.8
+SECONDS = 10 if IS_LONG else 0.5
 LEAST_S = {"idle": 5, "mute": 8}  # to see what the broker does about them by itself
 AT_ONCE = 1 if IS_LONG else 6  # modes beside each other at the port for brokers, where they come a second time
 RATE = 1000  # legitimate messages a second
@@ -288,7 +288,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", help="only this one")
     parser.add_argument("--mode", help="only modes with this word in their name")
-    parser.add_argument("--seconds", type=float, help="of each mode, instead of 0.8")
+    parser.add_argument("--seconds", type=float, help="of each mode, instead of 0.5")
     parser.add_argument("--build", help="folder of the build")
     parser.add_argument("--json", action="store_true", help="one object a line")
     options = parser.parse_args()
