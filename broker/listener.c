@@ -20,7 +20,7 @@ static const int64_t ns_per_ms = 1000000;
 enum conn_state { OPEN, LEAVING, CUT };
 
 struct conn {
-    struct list in_list;  /* dirty, blocked or ending: one at a time */
+    struct list in_list;  /* dirty, blocked, leaving or cut: one at a time */
     struct list in_user;  /* with a port: a ring of those of one user id */
     struct blob *pending; /* libzmq had no room for it */
     int64_t until_ns;     /* LEAVING, CUT: when the next state comes */
@@ -41,7 +41,7 @@ struct listener {
     struct map64 by_peer;
     struct map by_user;    /* user id -> one of its connections with a port */
     struct conn **by_port; /* [0] unused */
-    struct list dirty, blocked, ending;
+    struct list dirty, blocked, leaving, cut;
     uint32_t n;        /* not CUT */
     uint32_t sessions; /* with a port */
     bool is_closing;
@@ -67,14 +67,40 @@ static void free_conn(struct listener *l, struct conn *conn)
     mem_free(conn);
 }
 
+/* The first of those whose waiting ends by then; in a list all wait equally long, so they are in the order of it. NULL: none. */
+static struct conn *first_until(const struct list *waiting, int64_t at_ns)
+{
+    const struct list *first = list_first(waiting);
+    struct conn *conn = first ? container_of(waiting->next, struct conn, in_list) : NULL;
+    return conn && conn->until_ns <= at_ns ? conn : NULL;
+}
+
 static void set_timer(struct listener *l)
 {
-    const struct list *first = list_first(&l->ending);
-    int64_t at_ns = first ? container_of(first, struct conn, in_list)->until_ns : INT64_MAX;
+    int64_t at_ns = INT64_MAX;
+    const struct conn *leaving = first_until(&l->leaving, at_ns), *cut_off = first_until(&l->cut, at_ns);
+    if (leaving)
+        at_ns = leaving->until_ns;
+    if (cut_off && cut_off->until_ns < at_ns)
+        at_ns = cut_off->until_ns;
     if (!list_is_empty(&l->blocked) && soon(l, BLOCKED_MS) < at_ns)
         at_ns = soon(l, BLOCKED_MS);
     if (at_ns < INT64_MAX)
         loop_timer_start(l->timer, at_ns);
+}
+
+static void leave_soon(struct listener *l, struct conn *conn)
+{
+    conn->until_ns = soon(l, LISTENER_LEAVE_MS);
+    move(conn, &l->leaving);
+}
+
+static void be_cut(struct listener *l, struct conn *conn)
+{
+    conn->state = CUT;
+    l->n--;
+    conn->until_ns = soon(l, LISTENER_CUT_MS);
+    move(conn, &l->cut);
 }
 
 /* The number of a descriptor may mean another connection by now: its inode never does. */
@@ -83,14 +109,7 @@ static void cut(struct listener *l, struct conn *conn)
     struct stat now;
     if (conn->fd >= 0 && fstat(conn->fd, &now) == 0 && now.st_ino == conn->inode)
         zserver_shutdown_peer(l->server, conn->fd);
-    conn->state = CUT;
-    l->n--;
-}
-
-static void wait_for_next(struct listener *l, struct conn *conn)
-{
-    conn->until_ns = soon(l, LISTENER_LEAVE_MS);
-    move(conn, &l->ending);
+    be_cut(l, conn);
 }
 
 static void on_timer(void *user)
@@ -98,18 +117,10 @@ static void on_timer(void *user)
     struct listener *l = user;
     int64_t now_ns = loop_now_ns(l->options.loop);
     struct list *at, *after;
-    LIST_EACH(at, after, &l->ending)
-    {
-        struct conn *conn = container_of(at, struct conn, in_list);
-        if (conn->until_ns > now_ns)
-            break; /* all wait equally long: in the order of their ends */
-        if (conn->state == CUT) {
-            free_conn(l, conn);
-            continue;
-        }
+    for (struct conn *conn; (conn = first_until(&l->leaving, now_ns));)
         cut(l, conn);
-        wait_for_next(l, conn);
-    }
+    for (struct conn *conn; (conn = first_until(&l->cut, now_ns));)
+        free_conn(l, conn);
     LIST_EACH(at, after, &l->blocked)
     move(container_of(at, struct conn, in_list), &l->dirty);
     set_timer(l);
@@ -174,12 +185,10 @@ static void flush(struct listener *l, struct conn *conn)
     list_remove(&conn->in_list);
     if (rc == MR_CLOSED) {
         leave_hub(l, conn);
-        conn->state = CUT;
-        l->n--;
-        wait_for_next(l, conn);
+        be_cut(l, conn);
     } else if (conn->state == LEAVING) {
         leave_hub(l, conn);
-        wait_for_next(l, conn);
+        leave_soon(l, conn);
     } else if (rc == MR_WOULD_BLOCK) {
         move(conn, &l->blocked);
     }
@@ -432,7 +441,8 @@ enum mr_rc listener_new(struct listener **ret, const struct listener_options *op
     l->options = *options;
     list_init(&l->dirty);
     list_init(&l->blocked);
-    list_init(&l->ending);
+    list_init(&l->leaving);
+    list_init(&l->cut);
     map64_init(&l->by_peer, MAP_MAX_ENTRIES, &seed);
     map_init(&l->by_user, MAP_MAX_ENTRIES, &seed);
     l->by_port = mem_calloc((size_t)options->max_ports + 1, sizeof *l->by_port);

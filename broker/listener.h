@@ -1,9 +1,10 @@
 /* listener.h - where connections come in: encrypted on one side, ports of the hub on the other. A broker has one for agents and,
  * with peers, one for them.
  *
- *   OPEN -> (the session is over) -> LEAVING -> (what was left is sent, LISTENER_LEAVE_MS) -> CUT -> (the same again) -> gone
+ *   OPEN -> (the session is over) -> LEAVING -> (what was left is sent, LISTENER_LEAVE_MS) -> CUT -> (LISTENER_CUT_MS) -> gone
  *
- * A CUT connection is remembered a moment longer, so that what libzmq still had of it is not taken for a new one. That a
+ * A CUT connection is remembered for longer than a busy broker is behind its sockets, so that what libzmq still had of it is not
+ * taken for a new one: each frame of it would be a broken protocol, of somebody who did nothing wrong. That a
  * peer's TCP connection ended is noticed by the next frame that cannot be sent, at the latest by the session's own silence
  * limit. Connections that are none yet, or hold up memory, are the governor's matter. */
 #ifndef BROKER_LISTENER_H
@@ -14,7 +15,7 @@
 #include "broker/governor.h"
 #include "broker/penalties.h"
 
-enum { LISTENER_LEAVE_MS = 300 };
+enum { LISTENER_LEAVE_MS = 300, LISTENER_CUT_MS = 10000 };
 
 struct listener;
 
