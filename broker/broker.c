@@ -10,6 +10,7 @@
 #include "broker/announcer.h"
 #include "broker/descriptors.h"
 #include "broker/edges.h"
+#include "broker/rates.h"
 #include "broker/report.h"
 #include "broker/values.h"
 #include "broker/who.h"
@@ -36,6 +37,7 @@ struct broker {
     struct hub *hub;
     struct saver *saver;
     struct edges *edges;
+    struct rates *rates; /* NULL: none is configured */
     struct who who;
     struct values values;
     struct announcer announcer;
@@ -228,6 +230,16 @@ static enum mr_rc new_edges(struct broker *b, struct err *err)
     return edges_new(&b->edges, &options, err);
 }
 
+static enum mr_rc new_rates(struct broker *b, struct err *err)
+{
+    const struct rates_options options = {.loop = b->loop,
+                                          .hub = b->hub,
+                                          .records_per_s = b->conf.max_records_per_s,
+                                          .bytes_per_s = b->conf.max_bytes_per_s};
+    bool is_wanted = options.records_per_s || options.bytes_per_s;
+    return is_wanted ? rates_new(&b->rates, &options, err) : MR_OK;
+}
+
 /* What it says of itself. */
 static enum mr_rc new_views(struct broker *b, struct err *err)
 {
@@ -272,6 +284,8 @@ static enum mr_rc new_parts(struct broker *b, struct err *err)
     rc = new_hub(b, err);
     if (!rc)
         rc = new_edges(b, err);
+    if (!rc)
+        rc = new_rates(b, err);
     if (!rc)
         rc = new_saver(b, err);
     return rc ? rc : new_views(b, err);
@@ -379,6 +393,7 @@ void broker_free(struct broker *b)
     loop_timer_free(b->tick);
     loop_timer_free(b->value_timer);
     loop_timer_free(b->stop_timer);
+    rates_free(b->rates);
     edges_free(b->edges);
     saver_free(b->saver);
     hub_free(b->hub);

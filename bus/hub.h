@@ -90,6 +90,9 @@ MUST enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, si
 struct blob *hub_take(struct hub *h, uint32_t port);
 void hub_close(struct hub *h, uint32_t port); /* the connection is gone: frees the port, whose number may be reused */
 void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms); /* end it from here */
+/* While held, the port's peer gets no new credit on the live lane: what it may still send comes, then it waits. For who sends
+ * faster than it may. No such port: nothing happens. */
+void hub_hold(struct hub *h, uint32_t port, bool is_held);
 void hub_bye_all(struct hub *h, enum mr_rc rc, const char *reason, uint32_t retry_ms);
 void hub_turn_end(struct hub *h);
 void hub_tick(struct hub *h);

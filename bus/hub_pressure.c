@@ -18,14 +18,31 @@ static bool is_above(const struct port *p, unsigned share)
     return session_queued_bytes(p->session) > p->hub->max_queued_bytes / share;
 }
 
+/* As it must be now. */
+static void hold(struct port *p)
+{
+    session_hold_live(p->session, p->is_held_from_outside || list_is_linked(&p->in_held));
+    hub_mark(p);
+}
+
 /* All may go on; who still feeds a queue that presses is held again with its next record. */
 static void release_all(struct hub *h)
 {
     for (struct list *at; (at = list_take_first(&h->held));) {
         struct port *p = container_of(at, struct port, in_held);
-        session_hold_live(p->session, false);
-        hub_mark(p);
+        hold(p);
     }
+    hub_wake(h);
+}
+
+void hub_hold(struct hub *h, uint32_t port, bool is_held)
+{
+    struct port *p = hub_port_at(h, port);
+    if (!p || p->is_held_from_outside == is_held)
+        return;
+    hub_read_clock(h);
+    p->is_held_from_outside = is_held;
+    hold(p);
     hub_wake(h);
 }
 

@@ -180,6 +180,7 @@ struct port {
     enum pressure pressure;                  /* of its queue on those who feed it */
     int64_t pressing_until_ns;
     size_t fed_bytes;                 /* since its queue was looked at */
+    bool is_held_from_outside;        /* hub_hold() */
     struct list in_pressing, in_held; /* among the ports that press, by time; among those that are held */
     struct port_transfers transfers;
     int64_t clock_offset_us, clock_error_us;

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Limits that live at the edges of real processes: at them all goes on, above them one is told why, and zero is a mistake."""
+import os
+import pathlib
 import re
+import socket
 import time
 
 import harness
 from apps import App, cli
 from harness import check
 from hostile import Besieged
+from siege import talk
 
 KIB = 1024
 AGENT_FRAME, AGENT_MESSAGE = 128 * KIB, 192 * KIB  # as proto/limits.h: answered in words above the one, cut off above the other
@@ -65,6 +69,56 @@ def sessions_of_a_broker():
         check(not agents[1].has_logged("AGENT-UPLINK-LOST"), "who was there first is unaffected")
 
 
+def knock_in_crowds(port, n):
+    """So many connections that say nothing."""
+    crowd = [socket.socket() for _ in range(n)]
+    for stranger in crowd:
+        stranger.setblocking(False)
+        stranger.connect_ex(("127.0.0.1", port))
+    return crowd
+
+
+def seconds_of_cpu(process):
+    fields = pathlib.Path(f"/proc/{process.child.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# promise: bounded-memory
+def strangers_at_the_door():
+    with harness.Plant() as plant:
+        broker, agent = plant.broker(more="limits: {unauthenticated: 8}\n"), plant.agent("here", "demo/here")
+        broker.start().wait("BROKER-START")
+        crowd = knock_in_crowds(plant.port, 40)
+        broker.wait("BROKER-FULL .*max_unauthenticated=8")
+        began = time.monotonic()
+        for stranger in crowd:
+            stranger.close()
+        agent.start().wait("AGENT-UPLINK-UP")
+        check(time.monotonic() - began < 6, "there is room when they have left")
+
+
+def a_broker_with_few_descriptors():
+    with harness.Plant() as plant:
+        plant.broker_yaml()
+        agent = plant.agent("here", "demo/here")
+        command = ("prlimit", "--nofile=128:128", harness.BIN / "millrace-broker", "--config", plant.folder / "broker.yaml")
+        broker = plant.process(*command).start()
+        broker.wait("BROKER-DESCRIPTORS limit=128 .*sessions=48 unauthenticated=8")
+        broker.wait("BROKER-START")
+        crowd = knock_in_crowds(plant.port, 200)
+        broker.wait("BROKER-FULL")
+        used = seconds_of_cpu(broker)
+        crowd[0].settimeout(harness.WAIT_S)
+        while crowd[0].recv(4096):  # until it is dropped, after 3 s
+            pass
+        check(seconds_of_cpu(broker) - used < 1, "without spinning")
+        for stranger in crowd:
+            stranger.close()
+        agent.start().wait("AGENT-UPLINK-UP")
+        said = harness.run("prlimit", "--nofile=64:64", *command[2:], status=1)
+        check("64 file descriptors are not enough for a broker" in said, said)
+
+
 # promise: bounded-memory
 def apps_of_an_agent():
     with Besieged() as plant:
@@ -112,10 +166,25 @@ def apps_of_an_agent_that_says_how_many():
         check("this agent has 1 apps already" in cli(plant, "here", "get", "demo/x", status=1), "it is told")
 
 
+def records_of_a_session_in_a_second():
+    with harness.Plant() as plant:
+        broker = plant.broker(more="limits: {rate: 2000, bytes_rate: 1 MiB}\n")
+        agents = [plant.agent(name, f"demo/{name}") for name in ("one", "two")]
+        broker.start().wait("BROKER-START")
+        for agent in agents:
+            agent.start().wait("AGENT-UPLINK-UP")
+        said = talk(plant, 4000)
+        broker.wait("BROKER-RATE identity=one ")
+        check(said["seconds"] > 7.5, f"what was said in 6 s takes longer: {said}")
+        check(not said["lost"], "and waits meanwhile")
+        check(not said["disorder"] and not said["damaged"], said)
+        check(not any(agent.has_logged("AGENT-UPLINK-LOST") for agent in agents), "who waits is not cut")
+
+
 def zero_is_a_mistake():
     with harness.Plant() as plant:
-        for key in ("sessions", "filters", "topics", "slots", "credit"):
-            zero = "0 B" if key == "credit" else "0"
+        for key in ("sessions", "unauthenticated", "filters", "topics", "slots", "rate", "credit", "bytes_rate"):
+            zero = "0 B" if key in ("credit", "bytes_rate") else "0"
             plant.broker_yaml(more=f"limits: {{{key}: {zero}}}\n")
             said = harness.run(harness.BIN / "millrace-broker", "--config", plant.folder / "broker.yaml", status=1)
             check(re.search(rf"broker.yaml:\d+: limits.{key}: must be 1", said), said)
@@ -132,6 +201,9 @@ if __name__ == "__main__":
         frames_of_a_peer,
         sessions_of_a_machine,
         sessions_of_a_broker,
+        strangers_at_the_door,
+        a_broker_with_few_descriptors,
+        records_of_a_session_in_a_second,
         apps_of_an_agent,
         filters_of_an_app_and_of_an_agent,
         apps_of_an_agent_that_says_how_many,

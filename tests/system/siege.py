@@ -60,12 +60,12 @@ def attackers(plant):
     ]
 
 
-def talk(plant):
-    """Messages of one machine to the other for some seconds; what the receiving app counted."""
+def talk(plant, rate=RATE):
+    """Messages of one machine to the other for some seconds, so many in each; what the receiving app counted."""
     topic = f"demo/one/{time.monotonic_ns()}"
     ends = []
     try:
-        for words in (("sub", plant.socket("two"), topic, "raw", "0"), ("pub", plant.socket("one"), topic, "raw", str(RATE), str(SECONDS))):
+        for words in (("sub", plant.socket("two"), topic, "raw", "0"), ("pub", plant.socket("one"), topic, "raw", str(rate), str(SECONDS))):
             # pylint: disable-next=consider-using-with
             ends.append(subprocess.Popen([BENCH, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
             if len(ends) == 1:
