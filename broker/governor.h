@@ -1,7 +1,7 @@
 /* governor.h - keeps one listener's connections within its limits (broker/limits.h): lets newcomers wait when it is full, and
  * every GOVERNOR_TICK_MS cuts who said nothing for too long or sends what nobody gets to see.
  *
- * With ten thousand connections a look at all of them in every tick would cost a tenth of a CPU. So GOVERNOR_WALK of them get
+ * With ten thousand connections a look at all of them in every tick would cost a quarter of a CPU. So GOVERNOR_WALK of them get
  * one, in turn, and all at once as soon as the process has grown by GOVERNOR_GROWTH_BYTES since the last time: what all peers
  * together can make libzmq hold before each has been looked at is that, and what the network brings in one tick. */
 #ifndef BROKER_GOVERNOR_H

@@ -15,7 +15,7 @@ struct tcpfd_view {
     uint64_t received; /* bytes the kernel has taken from the peer in all, read by us or not */
 };
 
-/* False: this number is no TCP connection now. Two system calls, about a microsecond. */
+/* False: this number is no TCP connection now. Two system calls, about two microseconds. */
 bool tcpfd_look(int fd, struct tcpfd_view *ret);
 
 /* The inode alone; 0: this number is no descriptor now. */
