@@ -15,6 +15,7 @@ static const int64_t ns_per_ms = 1000000;
 struct candidate {
     const struct directory_broker *broker;
     int64_t not_before_ns;
+    uint32_t hang_ups; /* in a row */
 };
 
 struct uplink {
@@ -25,6 +26,7 @@ struct uplink {
     uint32_t port; /* 0: none */
     bool is_up;    /* a Welcome came on it */
     bool is_dirty, is_over, is_reborn, is_changed, is_stopping, is_refused;
+    bool was_refused;  /* at the end that was told last */
     bool is_sent_away; /* this broker stops: another one is asked at once */
     uint32_t wait_ms;  /* until this broker is tried again, as it or its refusal asked */
     struct err why;
@@ -88,7 +90,8 @@ static void finish(struct uplink *u)
 /* Remembers why, and logs it unless it is what was logged last. */
 static void note_end(struct uplink *u, const char *words)
 {
-    bool is_news = u->is_up || strcmp(u->why.text, words) != 0;
+    bool is_news = u->is_up || u->is_refused != u->was_refused || strcmp(u->why.text, words) != 0;
+    u->was_refused = u->is_refused;
     u->is_changed = true;
     err_set(&u->why, "%s", words);
     if (!is_news || u->is_stopping)
@@ -143,10 +146,19 @@ static struct blob *take(void *user)
     return u->port ? hub_take(u->options.hub, u->port) : NULL;
 }
 
+/* Whether people have to mend something. A broker that has more newcomers than it can serve in time hangs up just as one
+ * does that has another key. */
+static bool is_refusal(struct uplink *u, enum zclient_end why)
+{
+    struct candidate *candidate = &u->candidates[u->at];
+    candidate->hang_ups = why == ZCLIENT_NOT_TRUSTED ? candidate->hang_ups + 1 : 0;
+    return why == ZCLIENT_REFUSED || candidate->hang_ups >= UPLINK_HANG_UPS;
+}
+
 static void on_closed(void *user, enum zclient_end why, const char *words)
 {
     struct uplink *u = user;
-    bool is_about_keys = why == ZCLIENT_REFUSED || why == ZCLIENT_NOT_TRUSTED;
+    bool is_about_keys = is_refusal(u, why);
     if (!u->is_over) {
         u->is_refused = is_about_keys;
         if (is_about_keys)

@@ -4,7 +4,8 @@
  * Welcome on. The brokers are tried in random order, again and again. Waiting doubles from UPLINK_RETRY_MS to
  * UPLINK_RETRY_MAX_MS; for UPLINK_QUICK_MS after a session that was up it stays below UPLINK_QUICK_RETRY_MS, so that a broker
  * that restarts has its agents back. A broker that refuses the key, is not the one pinned, or says when to come back, is left
- * alone for longer, the others are not: when one stops, the next is dialled at once. */
+ * alone for longer, the others are not: when one stops, the next is dialled at once. One that breaks off a handshake is asked again
+ * as ever at first: it may have more newcomers than it can serve. */
 #ifndef AGENT_UPLINK_H
 #define AGENT_UPLINK_H
 #include "agent/conf.h"
@@ -19,6 +20,7 @@ enum {
     UPLINK_QUICK_RETRY_MS = 1000,
     UPLINK_REFUSED_MS = 15000,     /* at least so long until a broker that refused is asked again, */
     UPLINK_REFUSED_MAX_MS = 60000, /* at most */
+    UPLINK_HANG_UPS = 3,           /* handshakes in a row that a broker breaks off: then that is a refusal too */
     UPLINK_LEAVE_MS = 200          /* for a goodbye to be written */
 };
 
