@@ -18,7 +18,7 @@ struct attack_tally {
     uint64_t refused;     /* told ERROR in it */
     uint64_t cut;         /* ended by the broker */
     uint64_t survived;    /* not ended, though it should have been */
-    uint64_t bytes;       /* sent, before sealing counted as sealed */
+    uint64_t bytes;       /* sent */
 };
 
 struct attack {

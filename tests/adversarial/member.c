@@ -106,7 +106,6 @@ static void on_frame(struct attack *a, struct member *m, struct arena *arena, co
     if (frame_read(frame, frame_len, &head, &payload, &len) != MR_OK)
         return;
     m->frames_in += frame_cost(head.kind, frame_len) > 0;
-    m->n_errors += head.kind == FRAME_ERROR;
     if (head.kind == FRAME_WELCOME && control_read_welcome(arena, payload, len, &said.welcome, NULL) == MR_OK)
         on_welcome(m, &said.welcome);
     else if (head.kind == FRAME_CREDIT && control_read_credit(arena, payload, len, &said.credit, NULL) == MR_OK)
@@ -141,9 +140,9 @@ static void serve_until(struct attack *a, struct member *m, int64_t until_ns)
     arena_init(&arena, arena_frame_budget(OUT_MAX_BYTES));
     bool is_something = true;
     while (!m->is_over && (is_something || wire_now_ns() < until_ns)) {
-        int64_t wait_ns = until_ns < m->ping_due_ns || m->is_mute ? until_ns : m->ping_due_ns;
+        int64_t wait_ns = until_ns < m->ping_due_ns ? until_ns : m->ping_due_ns;
         is_something = take(a, m, &arena, wait_ns) && wire_now_ns() < until_ns;
-        if (!m->is_mute && !m->is_over && m->session && wire_now_ns() >= m->ping_due_ns)
+        if (!m->is_over && m->session && wire_now_ns() >= m->ping_due_ns)
             say_ping(a, m);
     }
     arena_fini(&arena);

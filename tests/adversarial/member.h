@@ -16,10 +16,8 @@ struct member {
     uint64_t next_seq;
     uint64_t acked;      /* version of interest */
     uint64_t frames_in;  /* that cost credit */
-    uint64_t n_errors;   /* ERROR frames */
     int64_t ping_due_ns; /* when the next sign of life goes */
     bool is_over;        /* the broker said BYE or hung up */
-    bool is_mute;        /* no sign of life is given by itself */
 };
 
 /* Connects with the known key and says HELLO; returns once WELCOME came and every lane is granted so much that it never ends.
