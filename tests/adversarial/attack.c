@@ -7,7 +7,7 @@ enum { STEP_MS = 1500, CONNECT_MS = 200, HOLD_MS = 20 };
 
 static const int64_t ns_per_ms = 1000000, ns_per_s = 1000000000;
 
-/* -- time and chance ---------------------------------------------------------------------------------------------------- */
+/* -- time and chance ----------------------------------------------------------------------------------------------- */
 bool attack_is_over(const struct attack *a)
 {
     return wire_now_ns() >= a->until_ns;
@@ -49,7 +49,7 @@ void attack_random_bytes(struct attack *a, uint8_t *out, size_t len)
         out[i] = (uint8_t)attack_random(a);
 }
 
-/* -- connections -------------------------------------------------------------------------------------------------------- */
+/* -- connections --------------------------------------------------------------------------------------------------- */
 bool attack_open(struct attack *a, struct link *link, enum link_step step, const struct link_metadata *metadata)
 {
     unsigned ms = step == LINK_CONNECTED ? CONNECT_MS : STEP_MS;
@@ -75,7 +75,7 @@ void attack_expect_cut(struct attack *a, struct link *link, unsigned ms)
     a->tally.survived += !is_cut;
 }
 
-/* -- ways ----------------------------------------------------------------------------------------------------------------- */
+/* -- ways ---------------------------------------------------------------------------------------------------------- */
 void attack_repeat(struct attack *a, void (*attempt)(struct attack *a))
 {
     int64_t step_ns = ns_per_s / (int64_t)a->per_s;

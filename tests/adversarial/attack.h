@@ -1,4 +1,4 @@
-/* attack.h - what all modes share: the target, the time, the tally, and the two ways to go about it: again and again, or many at once. */
+/* attack.h - what all modes share: target, time, tally, and two ways to go about it: again and again, or many at once. */
 #ifndef ADVERSARIAL_ATTACK_H
 #define ADVERSARIAL_ATTACK_H
 #include "link.h"

@@ -37,7 +37,7 @@ void curve_begin(struct curve *c, const struct curve_keys *keys)
     crypto_box_keypair(c->short_public, c->short_secret);
 }
 
-/* -- handshake -------------------------------------------------------------------------------------------------------- */
+/* -- handshake ----------------------------------------------------------------------------------------------------- */
 void curve_write_hello(struct curve *c, uint8_t out[CURVE_HELLO_BYTES])
 {
     static const char name[] = "\5HELLO\1\0";
@@ -113,7 +113,7 @@ bool curve_is_ready(const struct curve *c, const uint8_t *body, size_t len)
     return crypto_box_open_easy_afternm(plain, body + head, len - head, nonce, c->shared) == 0;
 }
 
-/* -- messages --------------------------------------------------------------------------------------------------------- */
+/* -- messages ------------------------------------------------------------------------------------------------------ */
 void curve_seal(struct curve *c, uint8_t flags, const void *data, size_t len, uint8_t *out)
 {
     uint8_t nonce[crypto_box_NONCEBYTES];

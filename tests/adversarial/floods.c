@@ -1,4 +1,4 @@
-/* floods.c - with a known key, nothing forbidden, but without measure: tables filled, queues never read, links remade without pause. */
+/* floods.c - with a known key, nothing forbidden, but without measure: tables filled, queues never read, links remade. */
 #include "member.h"
 #include "proto/control.h"
 #include "proto/limits.h"
@@ -32,8 +32,8 @@ static void run_riot(struct attack *a, void (*deed)(struct attack *a, struct mem
     }
 }
 
-/* -- interest --------------------------------------------------------------------------------------------------------------- */
-/* A burst of all filters: with_id above 0 replaces those that are there by others. */
+/* -- interest ------------------------------------------------------------------------------------------------------ */
+/* A burst of all filters; a later version replaces those that are there by others. */
 static bool send_all_filters(struct attack *a, struct member *m, uint64_t version)
 {
     char filter[64];
@@ -67,7 +67,7 @@ static void interest_flood(struct attack *a)
     run_riot(a, flood_interest);
 }
 
-/* -- tables ------------------------------------------------------------------------------------------------------------------ */
+/* -- tables -------------------------------------------------------------------------------------------------------- */
 static void flood_topics(struct attack *a, struct member *m)
 {
     char text[128];
@@ -151,7 +151,7 @@ static void kept_flood(struct attack *a)
     run_riot(a, flood_kept);
 }
 
-/* -- records ------------------------------------------------------------------------------------------------------------------ */
+/* -- records ------------------------------------------------------------------------------------------------------- */
 static void publish_without_pause(struct attack *a, struct member *m, const char *topic)
 {
     static const uint8_t bytes[100];
@@ -202,7 +202,7 @@ static void publish_flood(struct attack *a)
     run_riot(a, publish_allowed);
 }
 
-/* -- readers that do not read ---------------------------------------------------------------------------------------------------- */
+/* -- readers that do not read -------------------------------------------------------------------------------------- */
 /* Follows what the others say and grants nothing beyond the session's first windows. */
 static void never_credit(struct attack *a)
 {
@@ -251,7 +251,7 @@ static void never_read(struct attack *a)
     run_riot(a, follow_without_reading);
 }
 
-/* -- what costs nothing ------------------------------------------------------------------------------------------------------------ */
+/* -- what costs nothing -------------------------------------------------------------------------------------------- */
 static void ping_without_pause(struct attack *a, struct member *m)
 {
     for (uint64_t number = 1; !m->is_over && !attack_is_over(a); number++) {
@@ -269,7 +269,7 @@ static void ping_flood(struct attack *a)
     run_riot(a, ping_without_pause);
 }
 
-/* -- links ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- links --------------------------------------------------------------------------------------------------------- */
 static void try_session(struct attack *a)
 {
     struct member m;

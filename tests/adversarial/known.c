@@ -11,7 +11,7 @@ enum {
     SMALL_PARTS_MAX = 20 * 1000 * 1000
 };
 
-/* -- parts -------------------------------------------------------------------------------------------------------------- */
+/* -- parts --------------------------------------------------------------------------------------------------------- */
 /* A message of parts that never ends, on a link that is ready: until the broker hangs up. */
 static void send_parts(struct attack *a, struct link *link, size_t part_bytes, unsigned parts_max)
 {
@@ -80,7 +80,7 @@ static void multipart(struct attack *a)
     attack_repeat(a, try_multipart);
 }
 
-/* -- sealed messages that are wrong ------------------------------------------------------------------------------------- */
+/* -- sealed messages that are wrong -------------------------------------------------------------------------------- */
 /* Each in a session that is up, so that there is somebody to name. */
 static void spoil(struct attack *a, void (*deed)(struct attack *a, struct member *m))
 {
@@ -151,7 +151,7 @@ static void oversize_message(struct attack *a)
     spoil(a, send_oversize);
 }
 
-/* -- what INITIATE and commands say ------------------------------------------------------------------------------------- */
+/* -- what INITIATE and commands say -------------------------------------------------------------------------------- */
 /* A session under metadata that must not get one. */
 static void try_session_as(struct attack *a, struct member *m, const struct link_metadata *said)
 {
@@ -234,7 +234,7 @@ static void odd_commands(struct attack *a)
     }
 }
 
-/* -- silence ------------------------------------------------------------------------------------------------------------ */
+/* -- silence ------------------------------------------------------------------------------------------------------- */
 static bool begin_mute(struct attack *a, struct link *link)
 {
     return attack_open(a, link, LINK_READY, NULL);

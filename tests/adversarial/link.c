@@ -16,7 +16,7 @@ static enum link_result why_not(const struct link *link)
     return link->wire.is_cut ? LINK_CUT : LINK_LATE;
 }
 
-/* -- steps ------------------------------------------------------------------------------------------------------------ */
+/* -- steps --------------------------------------------------------------------------------------------------------- */
 static enum link_result greet(struct link *link, int64_t until_ns)
 {
     uint8_t greeting[WIRE_GREETING_BYTES];
@@ -89,7 +89,7 @@ enum link_result link_go_on(struct link *link, enum link_step step, const struct
     return LINK_STRANGE;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------- */
+/* -- life ---------------------------------------------------------------------------------------------------------- */
 enum link_result link_open(struct link *link, const struct link_target *target, enum link_step step,
                            const struct link_metadata *metadata, int64_t until_ns)
 {
@@ -111,7 +111,7 @@ void link_close(struct link *link)
     buf_fini(&link->opened);
 }
 
-/* -- messages --------------------------------------------------------------------------------------------------------- */
+/* -- messages ------------------------------------------------------------------------------------------------------ */
 bool link_seal(struct link *link, uint8_t flags, const void *data, size_t len, uint8_t **ret, size_t *ret_len)
 {
     buf_clear(&link->sealed);

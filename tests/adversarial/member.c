@@ -18,7 +18,7 @@ static uint64_t now_as_birth(void)
     return (uint64_t)t.tv_sec << 32 | (uint64_t)t.tv_nsec;
 }
 
-/* -- frames out ----------------------------------------------------------------------------------------------------------- */
+/* -- frames out ---------------------------------------------------------------------------------------------------- */
 struct buf *member_frame(struct member *m)
 {
     static const uint8_t head[FRAME_HEAD_BYTES];
@@ -75,7 +75,7 @@ static void say_pong(struct attack *a, struct member *m, const struct control_pi
         (void)!member_send_anyway(a, m, FRAME_PONG, LANE_CONTROL);
 }
 
-/* -- frames in ------------------------------------------------------------------------------------------------------------ */
+/* -- frames in ----------------------------------------------------------------------------------------------------- */
 static void on_welcome(struct member *m, const struct control_welcome *welcome)
 {
     m->is_over = welcome->welcome.birth_floor != 0;
@@ -153,7 +153,7 @@ void member_serve(struct attack *a, struct member *m, unsigned ms)
     serve_until(a, m, attack_deadline_ns(a, ms));
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------------ */
+/* -- life ---------------------------------------------------------------------------------------------------------- */
 static bool say_hello(struct attack *a, struct member *m)
 {
     const struct control_hello hello = {.version = VERSION,
@@ -213,7 +213,7 @@ void member_expect_end(struct attack *a, struct member *m)
     member_close(a, m);
 }
 
-/* -- what an agent says ------------------------------------------------------------------------------------------------------ */
+/* -- what an agent says -------------------------------------------------------------------------------------------- */
 bool member_name_topic(struct attack *a, struct member *m, uint32_t id, const char *text)
 {
     const struct session_topic topic = {.id = id, .text = text};

@@ -24,7 +24,7 @@ static void break_rule(struct attack *a, void (*deed)(struct attack *a, struct m
     }
 }
 
-/* -- frames that are none ------------------------------------------------------------------------------------------------ */
+/* -- frames that are none ------------------------------------------------------------------------------------------ */
 static void send_garbage(struct attack *a, struct member *m)
 {
     uint8_t bytes[512];
@@ -90,7 +90,7 @@ static void empty_messages(struct attack *a)
     break_rule(a, send_empty_messages);
 }
 
-/* -- rules of the session -------------------------------------------------------------------------------------------------- */
+/* -- rules of the session ------------------------------------------------------------------------------------------ */
 static void send_hello_again(struct attack *a, struct member *m)
 {
     const struct control_hello hello = {
@@ -176,7 +176,7 @@ static void servers_word(struct attack *a)
     break_rule(a, send_servers_word);
 }
 
-/* -- transfers ------------------------------------------------------------------------------------------------------------- */
+/* -- transfers ----------------------------------------------------------------------------------------------------- */
 static bool begin_transfer(struct attack *a, struct member *m, uint32_t id, uint32_t publisher)
 {
     uint8_t frame[TRANSFER_FRAME_MAX_BYTES], body[TRANSFER_BODY_MAX_BYTES];

@@ -9,7 +9,7 @@ enum {
     BROKEN_BOX = 130         /* a byte within the box of HELLO */
 };
 
-/* -- silence ------------------------------------------------------------------------------------------------------------ */
+/* -- silence ------------------------------------------------------------------------------------------------------- */
 static bool begin_idle(struct attack *a, struct link *link)
 {
     return attack_open(a, link, LINK_CONNECTED, NULL);
@@ -55,7 +55,7 @@ static void dribble(struct attack *a)
     attack_hold(a, begin_idle, dribble_on);
 }
 
-/* -- bytes that are no ZMTP of ours --------------------------------------------------------------------------------------- */
+/* -- bytes that are no ZMTP of ours -------------------------------------------------------------------------------- */
 /* Sends them on a new connection; the broker must hang up. */
 static void blurt(struct attack *a, const void *data, size_t len)
 {
@@ -147,7 +147,7 @@ static void plain(struct attack *a)
     attack_repeat(a, try_plain);
 }
 
-/* -- lengths -------------------------------------------------------------------------------------------------------------- */
+/* -- lengths ------------------------------------------------------------------------------------------------------- */
 /* Says how long a command will be, in turn far too long, the largest number there is, and one with its sign set. */
 static void try_oversize(struct attack *a)
 {
@@ -180,7 +180,7 @@ static void fill(struct attack *a)
     attack_hold(a, begin_fill, NULL);
 }
 
-/* -- handshakes ------------------------------------------------------------------------------------------------------------- */
+/* -- handshakes ---------------------------------------------------------------------------------------------------- */
 static void try_bad_hello(struct attack *a)
 {
     struct link link;

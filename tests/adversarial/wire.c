@@ -17,7 +17,7 @@ int64_t wire_now_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* -- waiting ---------------------------------------------------------------------------------------------------------- */
+/* -- waiting ------------------------------------------------------------------------------------------------------- */
 static bool wait_for(const struct wire *w, short events, int64_t until_ns)
 {
     struct pollfd fd = {.fd = w->fd, .events = events};
@@ -28,7 +28,7 @@ static bool wait_for(const struct wire *w, short events, int64_t until_ns)
     return ppoll(&fd, 1, &left, NULL) > 0;
 }
 
-/* -- life ------------------------------------------------------------------------------------------------------------- */
+/* -- life ---------------------------------------------------------------------------------------------------------- */
 bool wire_open(struct wire *w, const struct sockaddr_in *to, int64_t until_ns)
 {
     int failure = 0, on = 1;
@@ -57,7 +57,7 @@ void wire_close(struct wire *w)
     buf_fini(&w->in);
 }
 
-/* -- out -------------------------------------------------------------------------------------------------------------- */
+/* -- out ----------------------------------------------------------------------------------------------------------- */
 bool wire_send(struct wire *w, const void *data, size_t len, int64_t until_ns)
 {
     const uint8_t *at = data;
@@ -107,7 +107,7 @@ void wire_write_greeting(uint8_t out[WIRE_GREETING_BYTES], const char *mechanism
     memcpy(out + 12, mechanism, strlen(mechanism));
 }
 
-/* -- in --------------------------------------------------------------------------------------------------------------- */
+/* -- in ------------------------------------------------------------------------------------------------------------ */
 /* Waits for more bytes. False: there are none and will be none in time. */
 static bool receive_more(struct wire *w, int64_t until_ns)
 {
