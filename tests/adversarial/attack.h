@@ -6,8 +6,7 @@
 /* What must become of it. */
 enum attack_end {
     ATTACK_REFUSED, /* nobody gets through the handshake */
-    ATTACK_CUT,     /* whoever does it loses the connection */
-    ATTACK_NAMED,   /* and the broker's log says who it was */
+    ATTACK_NAMED,   /* whoever does it loses the connection, and the broker's log says who it was */
     ATTACK_BOUNDED  /* it may go on: memory, descriptors and the others' traffic are what counts */
 };
 

@@ -246,9 +246,9 @@ static void mute(struct attack *a)
 }
 
 static const struct attack_mode modes[] = {
-    {"unfinished-multipart", "parts of 100 KiB without end", ATTACK_CUT, unfinished_multipart},
-    {"tiny-parts", "parts of one byte without end", ATTACK_CUT, tiny_parts},
-    {"empty-parts", "empty parts without end", ATTACK_CUT, empty_parts},
+    {"unfinished-multipart", "parts of 100 KiB without end", ATTACK_NAMED, unfinished_multipart},
+    {"tiny-parts", "parts of one byte without end", ATTACK_NAMED, tiny_parts},
+    {"empty-parts", "empty parts without end", ATTACK_NAMED, empty_parts},
     {"parts-in-session", "parts of 100 KiB without end, in a session", ATTACK_NAMED, parts_in_session},
     {"multipart", "a message of two parts", ATTACK_NAMED, multipart},
     {"replay", "the same sealed frame twice", ATTACK_NAMED, replay},

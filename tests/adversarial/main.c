@@ -19,7 +19,7 @@ enum { ARGS_MIN = 6, ARGS_MAX = 11, HELD = 300, HELD_MAX = 10000, PER_S = 1000, 
 
 static const struct attack_modes *const groups[] = {&attack_strangers, &attack_known, &attack_sessions, &attack_floods};
 static const char *const ends[] = {
-    [ATTACK_REFUSED] = "refused", [ATTACK_CUT] = "cut", [ATTACK_NAMED] = "named", [ATTACK_BOUNDED] = "bounded"};
+    [ATTACK_REFUSED] = "refused", [ATTACK_NAMED] = "named", [ATTACK_BOUNDED] = "bounded"};
 
 static int complain(const char *words)
 {

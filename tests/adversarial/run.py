@@ -203,7 +203,7 @@ def problems_of_attack(mode, said, is_mesh):
         found.append(f"{said['survived']} not ended by the broker")
     if (mode["end"] == "refused" or is_mesh) and said["admitted"]:
         found.append(f"{said['admitted']} admitted")
-    if (mode["end"] in ("named", "cut") or mode["mode"] in LEAST_S) and not is_mesh and said["cut"] == 0:
+    if (mode["end"] == "named" or mode["mode"] in LEAST_S) and not is_mesh and said["cut"] == 0:
         found.append("never ended by the broker")
     return [f"{mode['mode']}: {problem}" for problem in found]
 

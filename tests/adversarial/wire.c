@@ -28,6 +28,17 @@ static bool wait_for(const struct wire *w, short events, int64_t until_ns)
     return ppoll(&fd, 1, &left, NULL) > 0;
 }
 
+/* For room to send. False: there is none in time, or nobody is left to send to: then a peer that has closed its window would say
+ * so only much later. */
+static bool wait_for_room(struct wire *w, int64_t until_ns)
+{
+    struct pollfd now = {.fd = w->fd, .events = POLLRDHUP};
+    if (!wait_for(w, POLLOUT | POLLRDHUP, until_ns))
+        return false;
+    w->is_cut = poll(&now, 1, 0) > 0 && now.revents & (POLLRDHUP | POLLHUP | POLLERR);
+    return !w->is_cut;
+}
+
 /* -- life ---------------------------------------------------------------------------------------------------------- */
 bool wire_open(struct wire *w, const struct sockaddr_in *to, int64_t until_ns)
 {
@@ -67,7 +78,7 @@ bool wire_send(struct wire *w, const void *data, size_t len, int64_t until_ns)
             w->is_cut = true;
             return false;
         }
-        if (n < 0 && !wait_for(w, POLLOUT, until_ns))
+        if (n < 0 && !wait_for_room(w, until_ns))
             return false;
         if (n > 0) {
             at += n;
