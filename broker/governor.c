@@ -7,9 +7,10 @@
 #include "broker/repeats.h"
 #include "proto/lanes.h"
 #include <fcntl.h>
-#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -122,7 +123,7 @@ static void tell_cut(struct governor *g, const char *names, const char *address,
     uint64_t more = 0;
     g->cuts++;
     if (repeats_note(&g->repeats, *names ? names : address, loop_now_ns(g->options.loop), &more))
-        log_event(WARN, "BROKER-CUT", "listener=%s peer=%s address=%s undelivered_bytes=%ju more=%ju reason=%s",
+        log_event(WARN, "BROKER-CUT", "listener=%s peer=%s address=%s held_bytes=%ju more=%ju reason=%s",
                   g->options.listener, names, address, (uintmax_t)bytes, (uintmax_t)more, reason);
 }
 
@@ -130,13 +131,13 @@ static void tell_cut(struct governor *g, const char *names, const char *address,
 /* What the process has in memory; 0: not known. */
 static uint64_t resident_bytes(const struct governor *g)
 {
-    char text[64];
-    uint64_t pages = 0;
+    char text[64]; /* pages: size, resident, and more */
     ssize_t len = g->statm >= 0 ? pread(g->statm, text, sizeof text - 1, 0) : -1;
     if (len <= 0)
         return 0;
     text[len] = '\0';
-    return sscanf(text, "%*u %" SCNu64, &pages) == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    const char *space = strchr(text, ' ');
+    return space ? strtoull(space, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static bool has_grown(struct governor *g)
@@ -150,6 +151,9 @@ static bool has_grown(struct governor *g)
 
 static void on_cut(void *user, const struct limits_cut *cut)
 {
+    static const char *const words[] = {[LIMITS_SAID_NOTHING] = "it connected and said nothing",
+                                        [LIMITS_UNDELIVERED] = "it sends a message that it does not finish",
+                                        [LIMITS_UNREAD] = "it grants credit for what it does not read"};
     struct governor *g = user;
     char address[TCPFD_ADDRESS_SIZE], names[NAMES_SIZE];
     int64_t now_ns = loop_now_ns(g->options.loop);
@@ -160,9 +164,7 @@ static void on_cut(void *user, const struct limits_cut *cut)
         snprintf(names, sizeof names, "%s", g->options.name_of(g->options.user, cut->peer));
     else
         n_names = pending_names(&g->pending, address, now_ns, names, sizeof names);
-    tell_cut(g, names, address, cut->bytes,
-             cut->why == LIMITS_SAID_NOTHING ? "it connected and said nothing"
-                                             : "it sends a message that it does not finish");
+    tell_cut(g, names, address, cut->bytes, words[cut->why]);
     if (cut->why == LIMITS_SAID_NOTHING)
         return;
     g->trim_ns = now_ns + TRIM_MS * ns_per_ms;
@@ -252,6 +254,11 @@ void governor_rule(struct governor *g, struct zserver *server)
 {
     g->server = server;
     g->seen_bytes = resident_bytes(g);
+}
+
+void governor_on_sent(struct governor *g, int fd, uint32_t peer, size_t len)
+{
+    limits_sent(&g->limits, fd, peer, zsock_wire_bytes(len));
 }
 
 void governor_get_stats(const struct governor *g, struct governor_stats *ret)

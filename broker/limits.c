@@ -67,12 +67,24 @@ bool limits_is_full(struct limits *l)
     return l->is_full;
 }
 
-/* 0: it keeps to the bounds. */
-static enum limits_why find_fault(const struct limits *l, const struct limits_entry *e, uint64_t bytes, int64_t now_ns)
+static uint64_t above(uint64_t all, uint64_t done)
+{
+    return all > done ? all - done : 0;
+}
+
+/* 0: it keeps to the bounds. *ret_bytes is what it holds up. */
+static enum limits_why find_fault(const struct limits *l, const struct limits_entry *e, const struct tcpfd_view *view,
+                                  int64_t now_ns, uint64_t *ret_bytes)
 {
     bool is_silent = e->state == LIMITS_SILENT;
-    if (bytes > (is_silent ? l->conf.silent_bytes : l->conf.held_bytes))
+    uint64_t unread = above(e->sent, view->acked);
+    *ret_bytes = above(view->received, e->delivered);
+    if (*ret_bytes > (is_silent ? l->conf.silent_bytes : l->conf.held_bytes))
         return LIMITS_UNDELIVERED;
+    if (unread > l->conf.held_bytes) {
+        *ret_bytes = unread;
+        return LIMITS_UNREAD;
+    }
     return is_silent && now_ns - e->accepted_ns > l->conf.silent_ns ? LIMITS_SAID_NOTHING : 0;
 }
 
@@ -84,8 +96,8 @@ static void inspect(struct limits *l, int fd, int64_t now_ns, limits_look *look,
         forget(l, e);
         return;
     }
-    uint64_t bytes = view.received > e->delivered ? view.received - e->delivered : 0;
-    enum limits_why why = e->state == LIMITS_SHUT ? 0 : find_fault(l, e, bytes, now_ns);
+    uint64_t bytes = 0;
+    enum limits_why why = e->state == LIMITS_SHUT ? 0 : find_fault(l, e, &view, now_ns, &bytes);
     if (!why)
         return;
     const struct limits_cut cut = {.fd = fd, .why = why, .peer = e->peer, .bytes = bytes};

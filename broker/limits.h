@@ -8,7 +8,8 @@
  *
  * What libzmq holds of a connection is what the kernel received minus what was delivered. Nobody honest comes near the
  * bounds: the first word of a session is short and waits for its answer, and later credit bounds what is in flight.
- * Only an unfinished message, which libzmq keeps whole and never shows, grows beyond.
+ * Only an unfinished message, which libzmq keeps whole and never shows, grows beyond. The other way round it holds what it
+ * was given minus what the peer's kernel took: only a peer that grants credit for what it has not read lets that grow.
  *
  * Pure but for the look that its owner gives it; one thread. Descriptors are told apart by inode, so that a lost event or
  * a number that is used again leaves no entry behind for ever: limits_walk() forgets what is not there any more. */
@@ -21,7 +22,7 @@ struct limits_conf {
     uint32_t max_silent, max_open; /* each at least 1 */
     int64_t silent_ns;             /* who has said nothing for this long is cut */
     uint64_t silent_bytes;         /* what a SILENT one may have sent, handshake included */
-    uint64_t held_bytes;           /* what a SPEAKING one may have sent and nobody got to see */
+    uint64_t held_bytes;           /* what a SPEAKING one may have sent and nobody got to see, or may leave unread */
 };
 
 enum limits_state { LIMITS_FREE, LIMITS_SILENT, LIMITS_SPEAKING, LIMITS_SHUT };
@@ -29,6 +30,7 @@ enum limits_state { LIMITS_FREE, LIMITS_SILENT, LIMITS_SPEAKING, LIMITS_SHUT };
 struct limits_entry {
     int64_t accepted_ns;
     uint64_t delivered; /* of this connection, as it was on the wire */
+    uint64_t sent;      /* to it, likewise */
     ino_t inode;
     uint32_t peer; /* zmessage.peer once it speaks */
     enum limits_state state;
@@ -43,13 +45,13 @@ struct limits {
     bool is_full;
 };
 
-enum limits_why { LIMITS_SAID_NOTHING = 1, LIMITS_UNDELIVERED };
+enum limits_why { LIMITS_SAID_NOTHING = 1, LIMITS_UNDELIVERED, LIMITS_UNREAD };
 
 struct limits_cut {
     int fd;
     enum limits_why why;
     uint32_t peer;  /* zmessage.peer; 0: it never spoke */
-    uint64_t bytes; /* undelivered */
+    uint64_t bytes; /* undelivered or unread */
 };
 
 /* As tcpfd_look(), or a test's. */
@@ -85,10 +87,17 @@ static inline bool limits_delivered(struct limits *l, int fd, uint32_t peer, uin
     }
     if (e->peer != peer) {
         e->peer = peer;
-        e->delivered = 0;
+        e->delivered = e->sent = 0;
     }
     e->delivered += wire_bytes;
     return is_first;
+}
+
+/* A message of wire_bytes for this peer was given to libzmq; one that has the number no more: nothing happens. */
+static inline void limits_sent(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
+{
+    if (fd >= 0 && (uint32_t)fd < l->n_entries && l->entries[fd].peer == peer)
+        l->entries[fd].sent += wire_bytes;
 }
 
 /* Must newcomers wait? To be asked after every change. */

@@ -140,6 +140,8 @@ static enum mr_rc pump(struct listener *l, struct conn *conn)
             conn->pending = frame;
             return MR_WOULD_BLOCK;
         }
+        if (!rc)
+            governor_on_sent(l->governor, conn->fd, conn->peer, frame->len);
         blob_unref(frame);
         if (rc)
             return MR_CLOSED;

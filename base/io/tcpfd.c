@@ -22,7 +22,7 @@ bool tcpfd_look(int fd, struct tcpfd_view *ret)
     ino_t inode = tcpfd_inode(fd);
     if (!inode || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
         return false;
-    *ret = (struct tcpfd_view){.inode = inode, .received = info.tcpi_bytes_received};
+    *ret = (struct tcpfd_view){.inode = inode, .received = info.tcpi_bytes_received, .acked = info.tcpi_bytes_acked};
     return true;
 }
 

@@ -13,6 +13,7 @@
 struct tcpfd_view {
     ino_t inode;       /* of the socket: the same number may mean another connection later, the same inode may not */
     uint64_t received; /* bytes the kernel has taken from the peer in all, read by us or not */
+    uint64_t acked;    /* bytes of ours that the peer's kernel has taken in all */
 };
 
 /* False: this number is no TCP connection now. Two system calls, about two microseconds. */

@@ -22,21 +22,24 @@
 #define DEFAULT_HANDSHAKE_MS 3000
 #define DEFAULT_BACKLOG 512
 #define MONITOR_RANK 1
-#define ROUTING_ID_BYTES 5U /* libzmq's own ids: a zero byte, then 32 bits */
+#define ROUTING_ID_BYTES 5U    /* libzmq's own ids: a zero byte, then 32 bits, big-endian, counted from a random one */
+#define NOT_COUNTED_MAX 65536U /* connections that libzmq has told of and we have not read of yet */
 
 struct zserver {
     struct loop *loop;
     void *socket;     /* NULL: freed, waiting to be reaped */
     int listening_fd; /* libzmq's since the bind */
     struct loop_source *source;
-    struct zmonitor *monitor; /* NULL: nobody watches */
-    const struct zserver_watch *watch;
+    struct zmonitor *monitor;
+    const struct zserver_watch *watch; /* NULL: nobody */
     void *watch_user;
     zserver_fn *fn;
     void *user;
     size_t max_message_bytes;
     uint16_t port;
     char address[INET6_ADDRSTRLEN + 10]; /* "[host]:65535" */
+    uint32_t first_id;                   /* of the routing ids that libzmq gives, one for each connection at most */
+    uint64_t accepted;                   /* connections so far */
     struct zserver_stats stats;
     struct loop_hook reap;
 };
@@ -55,6 +58,14 @@ static bool read_routing_id(zmq_msg_t *frame, uint32_t *ret_peer)
         return false;
     memcpy(ret_peer, id + 1, sizeof *ret_peer);
     return true;
+}
+
+/* Whether libzmq gave this id. A peer may choose one of the same form, which no property tells (libzmq ends the text at its
+ * zero byte), but it cannot know where the counting began. One that libzmq comes to later would abort the process. */
+static bool is_given(const struct zserver *server, uint32_t peer)
+{
+    uint32_t above = ntohl(peer) - server->first_id;
+    return above <= server->accepted + NOT_COUNTED_MAX;
 }
 
 static void cut(struct zserver *server, const struct zmessage *message, uint64_t *count, const char *words)
@@ -81,7 +92,8 @@ static void judge(struct zserver *server, zmq_msg_t *routing_id, zmq_msg_t *body
         cut(server, &message, &server->stats.shut_multipart, "it sends a message of several parts");
     } else if (message.user_id[0] == '\0') {
         server->stats.dropped_nameless++;
-    } else if (property(body, "Identity")[0] != '\0' || !read_routing_id(routing_id, &message.peer)) {
+    } else if (property(body, "Identity")[0] != '\0' || !read_routing_id(routing_id, &message.peer) ||
+               !is_given(server, message.peer)) {
         cut(server, &message, &server->stats.shut_identity, "it chooses its own routing id");
     } else {
         server->stats.received++;
@@ -184,6 +196,9 @@ void zserver_shutdown_peer(struct zserver *server, int fd)
 static void on_event(void *user, unsigned event, int32_t value)
 {
     struct zserver *server = user;
+    server->accepted += event == ZMQ_EVENT_ACCEPTED;
+    if (!server->watch)
+        return;
     if (event == ZMQ_EVENT_ACCEPTED)
         server->watch->on_accepted(server->watch_user, value);
     else
@@ -201,7 +216,7 @@ static enum mr_rc watch_connections(struct zserver *server, struct zctx *ctx, st
                                              .rank = MONITOR_RANK,
                                              .fn = on_event,
                                              .user = server};
-    return server->watch ? zmonitor_new(&options, &server->monitor, err) : MR_OK;
+    return zmonitor_new(&options, &server->monitor, err);
 }
 
 enum mr_rc zserver_hold(struct zserver *server, bool is_held)
@@ -349,11 +364,40 @@ static enum mr_rc open_router(struct zctx *ctx, const struct zserver_options *op
     return MR_OK;
 }
 
+/* Learns where libzmq's own routing ids begin, from a first peer inside the process. Nobody else connects to that address: it
+ * is gone before anything turns the loop. */
+static enum mr_rc learn_first_id(struct zserver *server, struct zctx *ctx, struct err *err)
+{
+    char name[64];
+    void *peer = NULL;
+    zmq_msg_t id;
+    const struct zsock_option list[] = {{.name = ZMQ_LINGER, .number = 0}};
+    enum mr_rc rc = zsock_open(ctx, ZMQ_DEALER, list, 1, &peer, err);
+    if (rc != MR_OK)
+        return rc;
+    snprintf(name, sizeof name, "inproc://zserver-%u", ctx->next_monitor++);
+    zmq_msg_init(&id);
+    bool is_learnt = zmq_bind(server->socket, name) == 0 && zmq_connect(peer, name) == 0 &&
+                     zmq_send(peer, "", 0, ZMQ_DONTWAIT) == 0 && zmq_msg_recv(&id, server->socket, ZMQ_DONTWAIT) >= 0 &&
+                     read_routing_id(&id, &server->first_id);
+    if (is_learnt)
+        zsock_skip_parts(server->socket);
+    server->first_id = ntohl(server->first_id);
+    zmq_msg_close(&id);
+    zmq_unbind(server->socket, name);
+    zsock_close(peer);
+    if (!is_learnt)
+        err_set(err, "this libzmq does not number its peers as expected: refusing to listen");
+    return is_learnt ? MR_OK : MR_INVALID;
+}
+
 /* Hands fd to libzmq, which closes it together with the socket once the bind succeeded. */
 static enum mr_rc start_listening(struct zserver *server, struct zctx *ctx, const struct zserver_options *options,
                                   int fd, struct err *err)
 {
     enum mr_rc rc = open_router(ctx, options, fd, &server->socket, err);
+    if (rc == MR_OK)
+        rc = learn_first_id(server, ctx, err);
     if (rc == MR_OK)
         rc = watch_connections(server, ctx, err);
     if (rc != MR_OK) {

@@ -58,6 +58,8 @@ static void a_connection_tells_its_bytes_inode_and_peer(void **state)
     assert_int_equal(recv(in, bytes, 1, MSG_PEEK), 1);
     assert_true(tcpfd_look(in, &view));
     assert_int_equal(view.received, 2 * sizeof bytes); /* what nobody has read is received too */
+    assert_true(tcpfd_look(out, &view));
+    assert_in_range(view.acked, 2 * sizeof bytes, 2 * sizeof bytes + 1); /* Linux counts the SYN */
     tcpfd_peer(in, address);
     assert_string_equal(address, "127.0.0.1");
     close(out);

@@ -234,11 +234,15 @@ static void a_message_of_several_parts_costs_the_connection(void **state)
 
 static void a_peer_that_chooses_its_routing_id_is_cut(void **state)
 {
-    static const char *const ids[] = {"agent-0", "\x01xyzw"};
+    /* The last two look as if libzmq had given them. */
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } ids[] = {{"agent-0", 7}, {"\x01xyzw", 5}, {"\0\xde\xad\xbe\xef", 5}, {"\0\x11\x22\x33\x44", 5}};
     struct zworld *world = *state;
     zworld_listen(world);
-    for (unsigned i = 0; i < 2; i++) {
-        void *dealer = zworld_raw_dealer(world, world->known_keys, ids[i]);
+    for (unsigned i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        void *dealer = zworld_raw_dealer_named(world, world->known_keys, ids[i].bytes, ids[i].len);
         assert_int_equal(zmq_send(dealer, "hello", 5, 0), 5);
         expect_counted(world, offsetof(struct zserver_stats, shut_identity), i + 1);
         expect_gone(world, dealer);

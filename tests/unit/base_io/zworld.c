@@ -193,13 +193,18 @@ bool zpeer_try(struct zpeer *peer, struct zworld *world, const struct key_pair *
 
 void *zworld_raw_dealer(struct zworld *world, const struct key_pair *keys, const char *routing_id)
 {
+    return zworld_raw_dealer_named(world, keys, routing_id, routing_id ? strlen(routing_id) : 0);
+}
+
+void *zworld_raw_dealer_named(struct zworld *world, const struct key_pair *keys, const void *routing_id, size_t len)
+{
     void *dealer = zmq_socket(world->ctx->zmq, ZMQ_DEALER);
     int zero = 0, never = -1;
     assert_non_null(dealer);
     assert_int_equal(zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof zero), 0);
     assert_int_equal(zmq_setsockopt(dealer, ZMQ_RECONNECT_IVL, &never, sizeof never), 0);
-    if (routing_id)
-        assert_int_equal(zmq_setsockopt(dealer, ZMQ_ROUTING_ID, routing_id, strlen(routing_id)), 0);
+    if (len > 0 && zmq_setsockopt(dealer, ZMQ_ROUTING_ID, routing_id, len) != 0)
+        fail_msg("libzmq does not take this routing id");
     if (keys) {
         const uint8_t *server_key = keys_public(world->server_keys);
         assert_int_equal(zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, server_key, KEYS_BYTES), 0);

@@ -55,4 +55,7 @@ bool zpeer_try(struct zpeer *peer, struct zworld *world, const struct key_pair *
 
 /* A plain libzmq DEALER with the known keys, for what a zclient would never do; NULL keys: without CURVE. */
 void *zworld_raw_dealer(struct zworld *world, const struct key_pair *keys, const char *routing_id);
+
+/* The same with a routing id of any bytes; len 0: it chooses none. */
+void *zworld_raw_dealer_named(struct zworld *world, const struct key_pair *keys, const void *routing_id, size_t len);
 #endif

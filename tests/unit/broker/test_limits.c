@@ -171,6 +171,26 @@ static void bytes_that_nobody_gets_to_see_are_cut_above_the_bound(void **state)
     assert_int_equal(last_cut.bytes, HELD_BYTES + 1);
 }
 
+static void bytes_that_a_peer_does_not_take_are_cut_above_the_bound(void **state)
+{
+    struct limits *l = *state;
+    open_at(l, 6, 0);
+    limits_sent(l, 6, 77, 1000000); /* not its yet: it has not spoken */
+    limits_delivered(l, 6, 77, 10);
+    limits_sent(l, 6, 78, 1000000); /* to another that had the number */
+    limits_sent(l, -1, 77, 1000000);
+    limits_sent(l, FDS - 1, 77, 1000000);
+    limits_sent(l, 6, 77, HELD_BYTES + 300);
+    kernel[6].acked = 300;
+    walk(l, 0);
+    assert_int_equal(n_cuts, 0);
+    kernel[6].acked = 299;
+    walk(l, 0);
+    assert_int_equal(n_cuts, 1);
+    assert_int_equal(last_cut.why, LIMITS_UNREAD);
+    assert_int_equal(last_cut.bytes, HELD_BYTES + 1);
+}
+
 static void more_delivered_than_received_is_nothing_held(void **state)
 {
     struct limits *l = *state;
@@ -325,6 +345,7 @@ int main(void)
         TEST(who_says_nothing_is_cut_once_when_its_time_is_over),
         TEST(who_speaks_may_be_silent_afterwards),
         TEST(bytes_that_nobody_gets_to_see_are_cut_above_the_bound),
+        TEST(bytes_that_a_peer_does_not_take_are_cut_above_the_bound),
         TEST(more_delivered_than_received_is_nothing_held),
         TEST(a_walk_looks_at_so_many_and_goes_on_from_there),
         TEST(a_connection_whose_end_was_never_told_is_forgotten),

@@ -43,7 +43,8 @@ static void after_a_while_and_beyond_three_it_says_no_more(void **state)
     }
     assert_int_equal(pending_names(&p, "10.0.0.7", end_ns, names, sizeof names), 3);
     assert_string_equal(names, "press-0 or press-1 or press-2");
-    assert_int_equal(pending_names(&p, "10.0.0.7", 0, few, sizeof few), 2); /* the second is cut to nothing, and counts */
+    assert_int_equal(pending_names(&p, "10.0.0.7", 0, few, sizeof few),
+                     2); /* the second is cut to nothing, and counts */
     assert_string_equal(few, "press-0");
     assert_int_equal(pending_names(&p, "10.0.0.7", end_ns + 1, names, sizeof names), 0);
 }

@@ -157,6 +157,24 @@ static void who_feeds_another_queue_is_not_held(void **state)
     assert_true(is_held(s->writer));
 }
 
+/* By the hub's owner, whatever the queues say: a rate is no matter of theirs. */
+static void who_is_held_from_outside_waits_until_it_is_let_go(void **state)
+{
+    struct scene *s = *state;
+    uint32_t port = s->writer->port;
+    hub_hold(s->writer->agent->hub, port, true);
+    write_chunks(s, CALM_CHUNKS, 0);
+    assert_true(is_held(s->writer));
+    world_pass(&s->world, PRESSURE_MS);
+    assert_true(is_held(s->writer));
+    hub_hold(s->writer->agent->hub, port, true); /* twice is once */
+    hub_hold(s->writer->agent->hub, port, false);
+    world_pass(&s->world, 10);
+    assert_false(is_held(s->writer));
+    assert_int_equal(received(s), s->written);
+    hub_hold(s->writer->agent->hub, UINT32_MAX, true); /* no such port */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_scene, close_scene)
 
 int main(void)
@@ -167,6 +185,7 @@ int main(void)
         TEST(who_was_slow_may_press_again_once_it_has_caught_up),
         TEST(who_ends_while_it_presses_lets_go),
         TEST(who_is_held_may_end),
+        TEST(who_is_held_from_outside_waits_until_it_is_let_go),
         TEST(who_feeds_another_queue_is_not_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
