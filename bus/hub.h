@@ -89,7 +89,8 @@ MUST enum mr_rc hub_connect(struct hub *h, const char *broker, uint32_t *ret_por
 MUST enum mr_rc hub_input(struct hub *h, uint32_t port, const uint8_t *frame, size_t len);
 struct blob *hub_take(struct hub *h, uint32_t port);
 void hub_close(struct hub *h, uint32_t port); /* the connection is gone: frees the port, whose number may be reused */
-void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms); /* end it from here */
+/* Ends it from here. An agent that says MR_OK to its broker writes nothing more in this birth, unless retry_ms is not 0. */
+void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, uint32_t retry_ms);
 /* While held, the port's peer gets no new credit on the live lane: what it may still send comes, then it waits. For who sends
  * faster than it may. No such port: nothing happens. */
 void hub_hold(struct hub *h, uint32_t port, bool is_held);

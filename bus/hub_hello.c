@@ -84,7 +84,7 @@ static void replace_older(struct port *p)
     for (struct port *older = NULL; (older = hub_port_of(h, p->owner, older));) {
         if (older == p || older->kind != p->kind || older->is_replaced)
             continue;
-        bool is_whole = older->ended_clean && !older->is_sent_away;
+        bool is_whole = older->ended_clean && !older->is_away;
         if (older->kind == PORT_AGENT && older->is_welcome && !is_whole && older->birth != p->birth)
             hub_tell_tail(h, older, older->owner, older->link, older->birth);
         older->is_replaced = true;

@@ -287,7 +287,7 @@ static void agent_died(struct port *p)
         hub_tell_whole(p);
     else
         hub_tell_tail(p->hub, p, p->owner, p->link, p->birth);
-    if (p->is_sent_away)
+    if (p->is_away)
         hub_await_tail(p);
     publisher_died(p, p->owner, p->birth, p->link);
 }

@@ -132,9 +132,9 @@ void hub_tell_whole(const struct port *p)
                                       .birth = p->birth,
                                       .first = owner ? owner->seen.seq + 1 : 1,
                                       .last = owner ? owner->seen.seq : 0,
-                                      .count = p->is_sent_away,
+                                      .count = p->is_away,
                                       .cause = MR_LINK};
-    if (!p->is_sent_away)
+    if (!p->is_away)
         note_end(p->hub, p->owner, p->birth, p->link);
     if (none.last > 0)
         hub_tell_peers_loss(p->hub, &none);

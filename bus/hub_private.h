@@ -16,7 +16,7 @@
  *   hub_stale.c     values whose tags promised to be written more often
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
- *   hub_tail.c      agents that were sent away and have not been heard of since
+ *   hub_tail.c      agents that left to go elsewhere and have not been heard of since
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
  *   hub_transfer.c  values too long for a record, on their way; hub_transfer_begin.c: who takes them
  *   hub_own.c       what the process itself publishes and serves
@@ -54,7 +54,7 @@ struct owner {
         transfers;            /* transfers: the last one begun; and of the numbers that came without a gap up to it, */
     uint64_t transfers_first; /* the first */
     struct seen over;         /* its last session whose end was told: birth and link */
-    struct tail *tail;        /* it was sent away and has not been heard of since; NULL */
+    struct tail *tail;        /* it left to go elsewhere and has not been heard of since; NULL */
     uint32_t topics, publishers, tags; /* added by it; they outlive its sessions, so their count does */
     uint32_t n_hellos;                 /* of it since ... */
     int64_t hellos_from_ns;
@@ -157,7 +157,8 @@ struct port {
     uint32_t inbox;    /* PORT_APP: topic id */
     int64_t since_us;
     bool is_over, is_welcome, ended_clean, is_replaced;
-    bool is_sent_away;      /* an agent, in peace: some of what it wrote may be on its way still */
+    bool
+        is_away; /* an agent that left or was sent away in peace and goes on: what it wrote last, its next Hello tells */
     bool has_moved_here;    /* PORT_AGENT: it was at home elsewhere before: what it offers is news to some peers */
     bool is_full_told;      /* that a name or tag of it was refused */
     struct up *up;          /* PORT_UPLINK, PORT_MESH_OUT: its place; else NULL */
@@ -473,7 +474,7 @@ void hub_open_span(struct up *up, bool is_again);
 void hub_close_span(struct up *up);
 
 /* hub_tail.c */
-void hub_await_tail(const struct port *p); /* of an agent that was sent away */
+void hub_await_tail(const struct port *p); /* of an agent that is_away */
 /* Its Hello was heard, here or by a peer, in that birth. */
 void hub_tail_came(struct hub *h, const struct port *from, uint32_t publisher, uint64_t birth);
 void hub_tails_tick(struct hub *h);

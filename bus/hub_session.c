@@ -47,6 +47,7 @@ static void on_end(void *user, enum mr_rc rc, const char *reason, uint32_t retry
     struct port *p = user;
     p->is_over = true;
     p->ended_clean = rc == MR_OK;
+    p->is_away = p->ended_clean && p->kind == PORT_AGENT && retry_ms > 0;
     p->hub->events->on_over(p->hub->user, p->number, rc, reason, retry_ms);
 }
 
@@ -334,7 +335,7 @@ void hub_bye(struct hub *h, uint32_t port, enum mr_rc rc, const char *reason, ui
         return;
     p->is_over = true;
     p->ended_clean = rc == MR_OK;
-    p->is_sent_away = p->ended_clean && p->kind == PORT_AGENT;
+    p->is_away = p->ended_clean && p->kind == PORT_AGENT;
     session_bye(p->session, rc, reason, retry_ms);
     hub_mark(p);
 }

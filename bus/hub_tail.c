@@ -1,5 +1,5 @@
-/* hub_tail.c - agents we sent away. What they wrote before they heard of it is theirs to tell, exactly, in their next Hello; of whom
- * none is heard within TAIL_MS, here or by a peer, the end is told as that of a session that broke. */
+/* hub_tail.c - agents that left in peace to go on elsewhere, or were sent away. What they wrote last is theirs to tell, exactly, in their
+ * next Hello; of whom none is heard within TAIL_MS, here or by a peer, the end is told as that of a session that broke. */
 #include "bus/hub_private.h"
 
 enum { TAIL_MS = 1500 }; /* a loss is told within two seconds */

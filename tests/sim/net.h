@@ -44,7 +44,7 @@ size_t end_receive(struct end *end, void *ret, size_t size);
 size_t end_pending(const struct end *end);
 /* The connection has ended and all that came of it was received. */
 bool end_is_over(const struct end *end);
-void end_close(struct end *end); /* the process is gone */
+void end_close(struct end *end);                  /* the process is gone */
 void end_leave(struct end *end, int64_t wait_ns); /* so long it waits for what it sent to leave */
 
 /* Cuts every connection of the route: what is under way is lost, each side notices soon, later or never. */

@@ -594,7 +594,9 @@ void station_stop(struct station *s)
 static void end_wire(struct wire *w, bool is_polite)
 {
     struct station *s = w->station;
-    if (is_polite && w->port)
+    if (is_polite && w->port && w->link) /* with the word that it will say Hello again */
+        hub_bye(s->hub, w->port, MR_OK, "goes to another broker", 1);
+    else if (is_polite && w->port)
         hub_bye(s->hub, w->port, MR_OK, "go to another broker", 0);
     if (is_polite)
         send_all(s);

@@ -97,6 +97,32 @@ static void a_new_birth_tells_nothing_of_what_the_one_before_lost(void **state)
     }
 }
 
+/* promise: live-loss */
+static void one_who_left_to_come_again_and_does_not_may_have_lost(void **state)
+{
+    struct world *w = *state;
+    struct app *b = &w->apps[1];
+    hub_bye(w->agents[0].hub, w->uplinks[0].at_client, MR_OK, "goes elsewhere", 1);
+    world_pump(w);
+    world_cut(w, 0);
+    assert_null(strstr(app_told(b), "loss"));
+    world_pass(w, 1600);
+    assert_non_null(strstr(app_told(b), "loss m1 = ?\n"));
+}
+
+static void one_who_stopped_for_good_lost_nothing(void **state)
+{
+    struct world *w = *state;
+    struct app *b = &w->apps[1];
+    hub_bye(w->agents[0].hub, w->uplinks[0].at_client, MR_OK, "stops", 0);
+    world_pump(w);
+    world_cut(w, 0);
+    world_pass(w, 3000);
+    world_new_agent(w, 0, 2000);
+    world_connect_to(w, 0, 2);
+    assert_null(strstr(app_told(b), "loss"));
+}
+
 static void a_broker_that_ends_meanwhile_forgets_it(void **state)
 {
     struct world *w = *state;
@@ -134,6 +160,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_who_comes_back_tells_exactly_itself, open_plant, world_teardown),
         cmocka_unit_test_setup_teardown(a_new_birth_tells_nothing_of_what_the_one_before_lost, open_plant,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(one_who_left_to_come_again_and_does_not_may_have_lost, open_plant,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(one_who_stopped_for_good_lost_nothing, open_plant, world_teardown),
         cmocka_unit_test_setup_teardown(a_broker_that_ends_meanwhile_forgets_it, open_plant, world_teardown),
         cmocka_unit_test_setup_teardown(one_who_was_born_in_silence_moves_in_silence, open_plant, world_teardown),
     };
