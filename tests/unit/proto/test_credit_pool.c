@@ -236,7 +236,7 @@ static void whatever_windows_do_no_grant_is_taken_back_and_the_sum_holds(void **
             struct lanes *l = &all[rand_below(&rand.source, N)];
             uint64_t before = lanes_grant(l, LANE_LIVE), left = before - l->window[LANE_LIVE].received;
             size_t cost = left ? (size_t)rand_below(&rand.source, left) + 1 : 0;
-            now += (int64_t)rand_below(&rand.source, 3 * MS);
+            now += (int64_t)rand_below(&rand.source, 3 * (uint64_t)MS);
             if (rand_below(&rand.source, 100) == 0)
                 now += (int64_t)rand_below(&rand.source, LANES_REST_MS) * MS;
             if (cost && lanes_received(l, LANE_LIVE, cost) == MR_OK)
