@@ -256,9 +256,10 @@ void governor_rule(struct governor *g, struct zserver *server)
     g->seen_bytes = resident_bytes(g);
 }
 
-void governor_on_sent(struct governor *g, int fd, uint32_t peer, size_t len)
+bool governor_on_sent(struct governor *g, int fd, uint32_t peer, size_t len)
 {
-    limits_sent(&g->limits, fd, peer, zsock_wire_bytes(len));
+    return !limits_sent(&g->limits, fd, peer, zsock_wire_bytes(len)) ||
+           limits_inspect(&g->limits, fd, loop_now_ns(g->options.loop), tcpfd_look, on_cut, g);
 }
 
 void governor_get_stats(const struct governor *g, struct governor_stats *ret)

@@ -50,8 +50,9 @@ void governor_on_admitted(struct governor *g, const char *address, const char *n
 /* On every message. */
 void governor_on_message(struct governor *g, const struct zmessage *message);
 
-/* A message of len bytes was handed to libzmq for this peer, whose descriptor this is. */
-void governor_on_sent(struct governor *g, int fd, uint32_t peer, size_t len);
+/* A message of len bytes was handed to libzmq for this peer, whose descriptor this is. False: it was cut, because it left too
+ * much unread; nothing more is to be sent to it. */
+bool governor_on_sent(struct governor *g, int fd, uint32_t peer, size_t len);
 
 struct governor_stats {
     uint32_t open, silent;

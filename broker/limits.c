@@ -88,22 +88,24 @@ static enum limits_why find_fault(const struct limits *l, const struct limits_en
     return is_silent && now_ns - e->accepted_ns > l->conf.silent_ns ? LIMITS_SAID_NOTHING : 0;
 }
 
-static void inspect(struct limits *l, int fd, int64_t now_ns, limits_look *look, limits_fn *fn, void *user)
+bool limits_inspect(struct limits *l, int fd, int64_t now_ns, limits_look *look, limits_fn *fn, void *user)
 {
     struct limits_entry *e = &l->entries[fd];
     struct tcpfd_view view;
     if (!look(fd, &view) || view.inode != e->inode) {
         forget(l, e);
-        return;
+        return false;
     }
     uint64_t bytes = 0;
+    e->acked = view.acked;
     enum limits_why why = e->state == LIMITS_SHUT ? 0 : find_fault(l, e, &view, now_ns, &bytes);
     if (!why)
-        return;
+        return e->state != LIMITS_SHUT;
     const struct limits_cut cut = {.fd = fd, .why = why, .peer = e->peer, .bytes = bytes};
     l->silent -= e->state == LIMITS_SILENT;
     e->state = LIMITS_SHUT;
     fn(user, &cut);
+    return false;
 }
 
 uint32_t limits_walk(struct limits *l, uint32_t n, int64_t now_ns, limits_look *look, limits_fn *fn, void *user)
@@ -115,7 +117,7 @@ uint32_t limits_walk(struct limits *l, uint32_t n, int64_t now_ns, limits_look *
             l->cursor = 0;
         if (l->entries[fd].state == LIMITS_FREE)
             continue;
-        inspect(l, (int)fd, now_ns, look, fn, user);
+        (void)limits_inspect(l, (int)fd, now_ns, look, fn, user);
         looked_at++;
     }
     return looked_at;

@@ -31,6 +31,7 @@ struct limits_entry {
     int64_t accepted_ns;
     uint64_t delivered; /* of this connection, as it was on the wire */
     uint64_t sent;      /* to it, likewise */
+    uint64_t acked;     /* of that, as the kernel said last */
     ino_t inode;
     uint32_t peer; /* zmessage.peer once it speaks */
     enum limits_state state;
@@ -87,21 +88,28 @@ static inline bool limits_delivered(struct limits *l, int fd, uint32_t peer, uin
     }
     if (e->peer != peer) {
         e->peer = peer;
-        e->delivered = e->sent = 0;
+        e->delivered = e->sent = e->acked = 0;
     }
     e->delivered += wire_bytes;
     return is_first;
 }
 
-/* A message of wire_bytes for this peer was given to libzmq; one that has the number no more: nothing happens. */
-static inline void limits_sent(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
+/* A message of wire_bytes for this peer was given to libzmq; one that has the number no more: nothing happens. True: so much
+ * was sent since the last look that limits_inspect() should have one now, for what we send piles up as fast as we can. */
+static inline bool limits_sent(struct limits *l, int fd, uint32_t peer, uint64_t wire_bytes)
 {
-    if (fd >= 0 && (uint32_t)fd < l->n_entries && l->entries[fd].peer == peer)
-        l->entries[fd].sent += wire_bytes;
+    if (fd < 0 || (uint32_t)fd >= l->n_entries || l->entries[fd].peer != peer)
+        return false;
+    struct limits_entry *e = &l->entries[fd];
+    e->sent += wire_bytes;
+    return e->state == LIMITS_SPEAKING && e->sent > e->acked + l->conf.held_bytes;
 }
 
 /* Must newcomers wait? To be asked after every change. */
 bool limits_is_full(struct limits *l);
+
+/* Looks at one connection as limits_walk() does. True: it stays. */
+bool limits_inspect(struct limits *l, int fd, int64_t now_ns, limits_look *look, limits_fn *fn, void *user);
 
 /* Looks at the next n connections, at none twice; what breaks a bound is SHUT and told. Returns how many were looked at. */
 uint32_t limits_walk(struct limits *l, uint32_t n, int64_t now_ns, limits_look *look, limits_fn *fn, void *user);

@@ -140,10 +140,9 @@ static enum mr_rc pump(struct listener *l, struct conn *conn)
             conn->pending = frame;
             return MR_WOULD_BLOCK;
         }
-        if (!rc)
-            governor_on_sent(l->governor, conn->fd, conn->peer, frame->len);
+        bool is_open = !rc && governor_on_sent(l->governor, conn->fd, conn->peer, frame->len);
         blob_unref(frame);
-        if (rc)
+        if (!is_open)
             return MR_CLOSED;
     }
 }

@@ -45,13 +45,18 @@ def frames_of_a_peer():
 
 
 def sessions_of_a_machine():
+    names = [f"crowd{i}" for i in range(10)]  # one for each attempt: what they say is no protocol, which costs the next one a minute
     with Besieged() as plant:
-        plant.admit("crowd", "machine", "demo/crowd", plant.key("agent", "crowd", "crowd.key"))
+        for name in names:
+            plant.admit(name, "machine", f"demo/{name}", plant.key("agent", name, f"{name}.key"))
         plant.server.signal(harness.signal.SIGHUP)
         plant.server.wait("BROKER-RELOAD")
-        until = time.monotonic() + harness.WAIT_S
-        while "'crowd' has 2 sessions already, which is the limit of a machine" not in (said := plant.knock("crowd", "crowd.key")):
-            check(time.monotonic() < until, said)
+        for name in names:
+            said = plant.knock("crowd", f"{name}.key")
+            if f"'{name}' has 2 sessions already, which is the limit of a machine" in said:
+                break
+        else:
+            raise harness.Failure(said)
         check("head is not valid" in said, f"the first ones are heard: {said}")
 
 

@@ -175,18 +175,21 @@ static void bytes_that_a_peer_does_not_take_are_cut_above_the_bound(void **state
 {
     struct limits *l = *state;
     open_at(l, 6, 0);
-    limits_sent(l, 6, 77, 1000000); /* not its yet: it has not spoken */
+    assert_false(limits_sent(l, 6, 77, 1000000)); /* not its yet: it has not spoken */
     limits_delivered(l, 6, 77, 10);
-    limits_sent(l, 6, 78, 1000000); /* to another that had the number */
-    limits_sent(l, -1, 77, 1000000);
-    limits_sent(l, FDS - 1, 77, 1000000);
-    limits_sent(l, 6, 77, HELD_BYTES + 300);
+    assert_false(limits_sent(l, 6, 78, 1000000)); /* to another that had the number */
+    assert_false(limits_sent(l, -1, 77, 1000000));
+    assert_false(limits_sent(l, FDS - 1, 77, 1000000));
+    assert_false(limits_sent(l, 6, 77, HELD_BYTES));
+    assert_true(limits_sent(l, 6, 77, 300)); /* have a look */
     kernel[6].acked = 300;
-    walk(l, 0);
+    assert_true(limits_inspect(l, 6, 0, look, on_cut, NULL));
+    assert_false(limits_sent(l, 6, 77, 0)); /* no further one */
     assert_int_equal(n_cuts, 0);
     kernel[6].acked = 299;
-    walk(l, 0);
+    assert_false(limits_inspect(l, 6, 0, look, on_cut, NULL));
     assert_int_equal(n_cuts, 1);
+    assert_false(limits_sent(l, 6, 77, 1000000)); /* it is cut already */
     assert_int_equal(last_cut.why, LIMITS_UNREAD);
     assert_int_equal(last_cut.bytes, HELD_BYTES + 1);
 }
