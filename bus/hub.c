@@ -56,6 +56,7 @@ static enum mr_rc new_tables(struct hub *h, const struct hub_conf *conf)
     map_init(&h->upstreams, max_merged, &key);
     map64_init(&h->upstream_by_id, max_merged, &id_key);
     map64_init(&h->promise_of, MAP_MAX_ENTRIES, &id_key);
+    map64_init(&h->unshown_of, MAP_MAX_ENTRIES, &id_key);
     enum mr_rc rc = names_new(&h->names, &names, seed);
     if (!rc)
         rc = route_new(&h->route, h->names, conf->max_filters, seed);
@@ -123,6 +124,7 @@ enum mr_rc hub_new(struct hub **ret, const struct hub_conf *conf, struct err *er
     list_init(&h->pressing);
     list_init(&h->held);
     list_init(&h->tails);
+    list_init(&h->unshown);
     list_init(&h->reading);
     list_init(&h->acking);
     buf_init(&h->scratch, SCRATCH_MAX);
@@ -174,6 +176,7 @@ void hub_free(struct hub *h)
     free_services(h);
     hub_upstreams_free(h);
     hub_tails_free(h);
+    hub_unshown_free(h);
     hub_mesh_free(h);
     map64_fini(&h->promise_of);
     mem_free(h->promises);
@@ -309,6 +312,7 @@ void hub_tick(struct hub *h)
     hub_transfers_tick(h, h->now_ns);
     hub_mesh_tick(h);
     hub_tails_tick(h);
+    hub_unshown_tick(h);
     hub_acks_tick(h);
     hub_stale_tick(h);
     if (h->next_sweep_ns <= h->now_ns)
@@ -323,7 +327,7 @@ int64_t hub_deadline(const struct hub *h)
         return h->now_ns;
     const int64_t others[] = {hub_pressure_deadline(h), hub_transfers_deadline(h), hub_mesh_deadline(h),
                               hub_acks_deadline(h),     hub_stale_deadline(h),     hub_tails_deadline(h),
-                              h->next_sweep_ns};
+                              hub_unshown_deadline(h),  h->next_sweep_ns};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i] < first)
             first = others[i];

@@ -31,8 +31,10 @@ enum lastval_result hub_keep(struct hub *h, struct port *from, const struct batc
     else if (result == LASTVAL_ANOTHER)
         hub_notice(h, HUB_NOTICE_CONFLICT, "'%s' is now also written by '%s': two writers of one topic",
                    names_topic_text(h->names, record->topic), names_get_publisher(h->names, owner)->identity);
-    if (result == LASTVAL_TAKEN || result == LASTVAL_ANOTHER)
-        hub_table_changed(h, from, head->publisher, owner, record->flags);
+    if (result != LASTVAL_TAKEN && result != LASTVAL_ANOTHER)
+        return result;
+    hub_set_shown(h, record->topic, owner);
+    hub_table_changed(h, from, head->publisher, owner, record->flags);
     return result;
 }
 
@@ -59,14 +61,48 @@ void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic)
     tell_writer(h, slot_of(h, topic, owner));
 }
 
-/* The removal of this very value by somebody else came here before it did. */
-void hub_show_removal(struct hub *h, uint32_t owner, const struct record *record)
+void hub_show_merged(struct hub *h, uint32_t owner, uint32_t topic)
 {
-    const struct slot *slot = slot_of(h, record->topic, owner);
-    if (!slot || !slot->cleared || slot->seq != record->seq || record->flags & MR_CLEAR)
+    const struct slot *slot = slot_of(h, topic, owner);
+    if (!slot)
         return;
     hub_show_slot(h, slot);
-    tell_writer(h, slot);
+    if (slot->cleared)
+        tell_writer(h, slot);
+}
+
+static bool is_held(const struct slot *ours, const struct batch_head *head, const struct record *record)
+{
+    return ours && ours->head.birth == head->birth && ours->seq == record->seq;
+}
+
+void hub_show_removal(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record)
+{
+    const struct slot *ours = slot_of(h, record->topic, owner);
+    if (!is_held(ours, head, record) || !hub_is_unshown(h, record->topic, owner))
+        return;
+    hub_set_shown(h, record->topic, owner);
+    if (ours->cleared && !(record->flags & MR_CLEAR))
+        hub_show_merged(h, owner, record->topic);
+}
+
+bool hub_is_overtaken(struct hub *h, const struct port *from, const struct batch_head *head, uint32_t owner,
+                      const struct record *record)
+{
+    const struct slot *slot = slot_of(h, record->topic, owner);
+    if (!slot || hub_is_unshown(h, record->topic, owner) || slot->head.birth < head->birth ||
+        (slot->head.birth == head->birth && slot->seq <= record->seq))
+        return false;
+    const struct session_loss loss = {.publisher = owner,
+                                      .link = head->link,
+                                      .via = "",
+                                      .birth = head->birth,
+                                      .first = record->seq,
+                                      .last = record->seq,
+                                      .count = 1,
+                                      .cause = MR_LINK};
+    hub_tell_loss(h, from, &loss);
+    return true;
 }
 
 /* A CLEAR by one identity clears what the others have there, at the very versions seen here: each becomes a tombstone of that
@@ -115,16 +151,16 @@ enum lastval_result hub_keep_offered(struct port *p, const struct batch_head *he
 }
 
 /* A last value from the table of a peer where its writer is not at home: when it is at home where we hear of it, the same comes
- * from there, behind what is still on its way. False: nothing of it is to be delivered now. */
+ * from there, behind what is still on its way; but that way may break. False: nothing of it is to be delivered now. */
 static bool merge_hearsay(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
 {
     struct hub *h = p->hub;
-    const struct slot *ours = slot_of(h, record->topic, owner);
-    bool is_held = ours && ours->head.birth == head->birth && ours->seq == record->seq;
-    if (!(record->flags & MR_CLEAR) && !is_held)
-        return false;
+    bool was_shown =
+        is_held(slot_of(h, record->topic, owner), head, record) && !hub_is_unshown(h, record->topic, owner);
     enum lastval_result kept = hub_keep(h, p, head, owner, record);
-    return is_held && kept == LASTVAL_TAKEN; /* else its turn comes with the value it removes */
+    if (kept != LASTVAL_TAKEN && kept != LASTVAL_ANOTHER)
+        return false;
+    return was_shown || !hub_show_later(h, record->topic, owner);
 }
 
 /* Of a writer that is nowhere any more, some of our other peers may never hear but from us. Each broker passes a version on once,
@@ -140,19 +176,14 @@ static void pass_on(const struct port *from, const struct slot *slot)
     }
 }
 
-bool hub_is_removed_early(const struct hub *h, const struct slot *slot)
+/* Its home has nothing of it under way any more. */
+static bool is_turn_of_unshown(struct hub *h, const struct batch_head *head, uint32_t owner,
+                               const struct record *record)
 {
-    const struct seen *seen = &h->owners[slot->owner].seen;
-    const struct life *life = presence_get(h->presence, slot->owner);
-    return slot->cleared && slot->head.birth == seen->birth && slot->seq > seen->seq && life && life->alive;
-}
-
-/* A value that never came live has been removed: whoever has an earlier one is told by its home's snapshot. */
-static bool is_removal_due(const struct hub *h, const struct slot *ours, const struct batch_head *head,
-                           const struct record *record)
-{
-    return ours && record->flags & MR_CLEAR && ours->head.birth == head->birth && ours->seq == record->seq &&
-           hub_is_removed_early(h, ours);
+    bool is_due = is_held(slot_of(h, record->topic, owner), head, record) && hub_is_unshown(h, record->topic, owner);
+    if (is_due)
+        hub_set_shown(h, record->topic, owner);
+    return is_due;
 }
 
 bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record)
@@ -162,7 +193,7 @@ bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t own
         return merge_hearsay(p, head, owner, record);
     enum lastval_result kept = hub_keep(h, p, head, owner, record);
     if (kept == LASTVAL_OLD)
-        return is_removal_due(h, slot_of(h, record->topic, owner), head, record);
+        return is_turn_of_unshown(h, head, owner, record);
     if (kept == LASTVAL_REFUSED)
         return false;
     if (hub_is_orphan(p, owner))

@@ -16,6 +16,7 @@
  *   hub_stale.c     values whose tags promised to be written more often
  *   hub_open.c      an app asks for a topic's id; tag definitions
  *   hub_call.c      requests and answers
+ *   hub_unshown.c   last values that overtook what is under way, and wait for their turn
  *   hub_tail.c      agents that left to go elsewhere and have not been heard of since
  *   hub_pressure.c  a queue that fills up asks those who feed it to wait a moment
  *   hub_transfer.c  values too long for a record, on their way; hub_transfer_begin.c: who takes them
@@ -127,6 +128,10 @@ struct upstream {
 /* One entry of a port's interest. */
 struct entry {
     struct list in_port, in_walk, in_upstream;
+    struct list
+        in_again; /* of the hub, by again_ns: a removal was left out of its snapshot, because the value was still to come */
+    int64_t again_ns;
+    bool has_skipped; /* likewise, in the walk under way */
     struct port *port;
     uint32_t id;
     enum interest_kind kind;
@@ -252,10 +257,11 @@ struct hub {
     uint32_t tags_epoch;      /* changes with every tag definition */
     struct promise *promises; /* agent: tags with a stale_ms */
     uint32_t n_promises, promises_cap, promise_cursor;
+    struct map64 unshown_of; /* topic << 32 | owner: struct unshown */
     struct map64 promise_of; /* publisher << 32 | topic: it is among them */
     int64_t next_promises_ns;
 
-    struct list dirty, walking, pressing, held, tails;
+    struct list dirty, walking, pressing, held, tails, unshown;
     bool is_offering; /* agent: its own last values are on their way up */
     uint64_t offer_cursor;
     bool is_purging; /* agent: last values that nobody follows are on their way out */
@@ -381,11 +387,16 @@ enum lastval_result hub_keep(struct hub *h, struct port *from, const struct batc
 enum lastval_result hub_keep_offered(struct port *p, const struct batch_head *head, const struct record *record);
 /* Of a last value that a peer sent again; false: nothing of it is to be delivered now. */
 bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t owner, const struct record *record);
-/* Removed by somebody else while the value itself is still on its way: shown when that has come (hub_show_removal). */
-bool hub_is_removed_early(const struct hub *h, const struct slot *slot);
 void hub_clear_others(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
-void hub_show_removal(struct hub *h, uint32_t owner, const struct record *record);
+/* A live record was delivered that the table held already: what was unshown of it is no more. */
+void hub_show_removal(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record);
+/* What the table holds of it, to all who subscribe to it, and to its writer if it was removed. */
+void hub_show_merged(struct hub *h, uint32_t owner, uint32_t topic);
+/* A live record that came behind a newer value of its topic, which took another way: nobody is shown it any more; it is told as
+ * lost. False: it is nothing of the kind. */
+bool hub_is_overtaken(struct hub *h, const struct port *from, const struct batch_head *head, uint32_t owner,
+                      const struct record *record);
 
 /* hub_interest.c */
 void hub_on_interest(void *user, const struct session_interest *interest);
@@ -480,6 +491,14 @@ void hub_tail_came(struct hub *h, const struct port *from, uint32_t publisher, u
 void hub_tails_tick(struct hub *h);
 int64_t hub_tails_deadline(const struct hub *h); /* INT64_MAX: none */
 void hub_tails_free(struct hub *h);
+
+/* hub_unshown.c */
+bool hub_is_unshown(const struct hub *h, uint32_t topic, uint32_t owner);
+MUST bool hub_show_later(struct hub *h, uint32_t topic, uint32_t owner); /* false: no memory, show it now */
+void hub_set_shown(struct hub *h, uint32_t topic, uint32_t owner);
+void hub_unshown_tick(struct hub *h);
+int64_t hub_unshown_deadline(const struct hub *h); /* INT64_MAX: none */
+void hub_unshown_free(struct hub *h);
 
 /* hub_mesh.c */
 enum { KEPT_INTEREST = 1 }; /* a broker's entry of kind INTEREST_KEPT at each of its peers */

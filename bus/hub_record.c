@@ -255,9 +255,11 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
     if (!is_new(h, owner, head, record->seq))
         return;
     enum lastval_result kept = hub_is_kept(record) ? hub_keep(h, p, head, owner, record) : LASTVAL_TAKEN;
+    if (kept == LASTVAL_OLD && hub_is_overtaken(h, p, head, owner, record))
+        return;
     hub_deliver(h, p, head, record);
     if (kept == LASTVAL_OLD)
-        hub_show_removal(h, owner, record);
+        hub_show_removal(h, head, owner, record);
 }
 
 /* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
@@ -291,6 +293,8 @@ static void accept_from_broker(struct port *p, struct batch_head *head, struct r
         return; /* the last who followed it left while it was on its way: nobody would forget it any more */
     enum lastval_result kept = hub_is_kept(record) ? hub_keep(h, p, head, owner, record) : LASTVAL_TAKEN;
     if (kept == LASTVAL_OLD && (is_snapshot || record->flags & MR_FROM_SNAPSHOT))
+        return;
+    if (kept == LASTVAL_OLD && hub_is_overtaken(h, p, head, owner, record))
         return;
     if (hub_is_kept(record) && !is_fresh(p, head, record))
         record->flags |= MR_STALE;

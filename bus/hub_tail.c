@@ -2,7 +2,7 @@
  * next Hello; of whom none is heard within TAIL_MS, here or by a peer, the end is told as that of a session that broke. */
 #include "bus/hub_private.h"
 
-enum { TAIL_MS = 1500 }; /* a loss is told within two seconds */
+enum { TAIL_MS = 1900 }; /* a loss is told within two seconds */
 
 struct tail {
     struct list in_hub; /* by due_ns */

@@ -68,7 +68,7 @@ static void put_if_wanted(const struct entry *e, const struct slot *slot)
     struct port *p = e->port;
     const char *topic = names_topic_text(p->hub->names, slot->topic);
     bool is_own = p->kind == PORT_AGENT && slot->owner == p->owner;
-    if (e->kind != INTEREST_KEPT && hub_is_removed_early(p->hub, slot))
+    if (e->kind != INTEREST_KEPT && hub_is_unshown(p->hub, slot->topic, slot->owner))
         return;
     const struct life *life = e->is_of_dead ? presence_get(p->hub->presence, slot->owner) : NULL;
     if (life && life->alive)

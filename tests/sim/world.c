@@ -8,6 +8,7 @@
 
 static const int64_t start_s = 2, heal_s = 9, ten_s = 10, round_s = 2, settle_s = 6;
 static const int64_t agree_ns = 2 * SIM_S, glance_ns = 10 * SIM_MS;
+static const int64_t quick_move_ns = 1700 * SIM_MS; /* who was not heard of for 1.9 s may have lost */
 /* Nothing for so long after trouble is a calm; what was accepted so long before it has arrived. */
 static const int64_t calm_after_ns = 8 * SIM_S, on_the_way_ns = 2 * SIM_S, quiet_ns = 3 * SIM_S;
 
@@ -425,6 +426,9 @@ static void move_quietly(struct world *w)
         station_move(agent, true);
     else
         station_send_away(station_broker(agent), agent);
+    sim_run(&w->sim, w->sim.now_ns + quick_move_ns);
+    if (!station_has_uplink(agent))
+        world_trouble(w, "it takes long");
     sim_run(&w->sim, w->sim.now_ns + settle_s * SIM_S);
 }
 

@@ -122,6 +122,71 @@ static void a_removal_is_not_shown_before_what_it_removes(void **state)
     assert_null(strstr(told, "demo/m1/x=2"));
 }
 
+/* mr2 hears of the removal from mr3, and of what it removes not yet: frames of mr1 stand still. */
+static void remove_early(struct world *w)
+{
+    world_connect_to(w, 2, 2);
+    app_open(w, &w->apps[2], 2, "c");
+    app_open_topic(&w->apps[2], 1, "demo/m1/x", NULL);
+    w->mesh[1][0].is_up = false;
+    app_write(&w->apps[0], 1, 2, MR_KEEP);
+    world_pump(w);
+    app_write(&w->apps[2], 1, 0, MR_CLEAR);
+    world_pump(w);
+    world_connect_to(w, 1, 1);
+    app_open(w, &w->apps[1], 1, "b");
+    app_subscribe(&w->apps[1], 1, "demo/m1/#");
+    world_pump(w);
+}
+
+static void a_removal_is_shown_in_its_place(void **state)
+{
+    struct world *w = *state;
+    remove_early(w);
+    assert_null(strstr(app_told(&w->apps[1]), "demo/m1/x="));
+    w->mesh[1][0].is_up = true;
+    world_pump(w);
+    const char *told = app_told(&w->apps[1]);
+    const char *value = strstr(told, "demo/m1/x=2 by m1/a\n"),
+               *removal = strstr(told, "demo/m1/x=none by m1/a snapshot clear\n");
+    assert_true(value && removal && value < removal);
+}
+
+static void a_removal_whose_value_does_not_come_is_shown_all_the_same(void **state)
+{
+    struct world *w = *state;
+    remove_early(w);
+    assert_null(strstr(app_told(&w->apps[1]), "demo/m1/x="));
+    world_pass(w, 1100);
+    assert_non_null(strstr(app_told(&w->apps[1]), "demo/m1/x=none by m1/a snapshot clear\n"));
+}
+
+/* m1 moves to mr3, of which mr2 hears nothing for a while; what it writes there comes to mr2 from mr1 first.
+ * promise: live-loss */
+static void a_value_that_was_overtaken_is_told_as_lost(void **state)
+{
+    struct world *w = *state;
+    world_connect_to(w, 1, 1);
+    app_open(w, &w->apps[1], 1, "b");
+    app_subscribe(&w->apps[1], 1, "demo/m1/#");
+    world_pump(w);
+    w->mesh[1][2].is_up = false;
+    world_cut(w, 0);
+    world_connect_to(w, 0, 2);
+    app_write(&w->apps[0], 1, 2, MR_KEEP);
+    app_write(&w->apps[0], 1, 3, MR_KEEP);
+    world_pump(w);
+    world_unjoin(w, 1, 0);
+    world_join(w, 1, 0);
+    world_pump(w);
+    assert_non_null(strstr(app_told(&w->apps[1]), "demo/m1/x=3 by m1/a snapshot stale\n"));
+    w->mesh[1][2].is_up = true;
+    world_pump(w);
+    const char *told = app_told(&w->apps[1]);
+    assert_null(strstr(told, "demo/m1/x=2"));
+    assert_non_null(strstr(told, "loss m1 2..2 = 1\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +196,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_home_that_never_comes_back_leaves_all_with_the_same, open_plant,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(a_removal_is_not_shown_before_what_it_removes, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(a_removal_is_shown_in_its_place, open_plant, world_teardown),
+        cmocka_unit_test_setup_teardown(a_removal_whose_value_does_not_come_is_shown_all_the_same, open_plant,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_value_that_was_overtaken_is_told_as_lost, open_plant, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void one_who_was_sent_away_and_says_no_hello_may_have_lost(void **state)
     struct world *w = *state;
     struct app *b = &w->apps[1];
     send_away(w);
-    world_pass(w, 1400);
+    world_pass(w, 1800);
     assert_null(strstr(app_told(b), "loss"));
     world_pass(w, 200);
     assert_non_null(strstr(app_told(b), "loss m1 = ?\n"));
@@ -106,7 +106,7 @@ static void one_who_left_to_come_again_and_does_not_may_have_lost(void **state)
     world_pump(w);
     world_cut(w, 0);
     assert_null(strstr(app_told(b), "loss"));
-    world_pass(w, 1600);
+    world_pass(w, 2000);
     assert_non_null(strstr(app_told(b), "loss m1 = ?\n"));
 }
 
