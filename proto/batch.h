@@ -80,6 +80,7 @@ MUST enum mr_rc batch_write(struct batch_writer *w, const struct batch_head *hea
 /* Closes the open batch; the frame is data[0 .. *ret_len), its first FRAME_HEAD_BYTES left for frame_write_head. */
 void batch_writer_close(struct batch_writer *w, size_t *ret_len);
 bool batch_writer_is_empty(const struct batch_writer *w);
+size_t batch_writer_room(const struct batch_writer *w); /* bytes */
 
 /* Body <-> value. Decoding borrows strings, bytes and arrays from `body` where their layout allows; arrays of doubles that
  * are not aligned are copied to `scratch` (grown as needed, the caller frees it). */

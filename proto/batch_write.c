@@ -233,6 +233,11 @@ void batch_writer_close(struct batch_writer *w, size_t *ret_len)
     *ret_len = w->len;
 }
 
+size_t batch_writer_room(const struct batch_writer *w)
+{
+    return w->max - w->len;
+}
+
 bool batch_writer_is_empty(const struct batch_writer *w)
 {
     return w->len <= FRAME_HEAD_BYTES;

@@ -192,6 +192,9 @@ MUST enum mr_rc session_state(struct session *s, const struct session_state *sta
  * the live lane never refuses, it drops its oldest frames and tells the peer (LOSSES). MR_CLOSED: the session is not up. */
 MUST enum mr_rc session_put(struct session *s, enum lane lane, const struct batch_head *head,
                             const struct record *record);
+/* Makes room in the lane's open frame for n records under one head, bodies of so many bytes in all: to put them then allocates
+ * nothing. MR_TOO_BIG: more than a frame; MR_WOULD_BLOCK, MR_NO_MEMORY, MR_CLOSED. */
+MUST enum mr_rc session_reserve(struct session *s, enum lane lane, size_t n, size_t body_bytes);
 /* Closes the open frames; called once at the end of a turn that put records. */
 void session_flush(struct session *s);
 

@@ -3,7 +3,7 @@
 #include "proto/session_transfer.h"
 
 /* Room for everything of a record but its body and reason, and for the heads around it. */
-enum { RECORD_AROUND_BYTES = 256 };
+enum { RECORD_AROUND_BYTES = 256, RECORD_HEAD_BYTES = 48 };
 
 static bool drops(enum lane lane)
 {
@@ -183,6 +183,24 @@ static enum mr_rc put(struct session *s, enum lane lane, const struct batch_head
             rc = batch_write(&w->batches, head, record);
     }
     return rc == MR_TOO_BIG ? put_large(s, lane, head, record) : rc;
+}
+
+enum mr_rc session_reserve(struct session *s, enum lane lane, size_t n, size_t body_bytes)
+{
+    struct frame_writer *w = &s->writers[lane];
+    if (!session_is_up(s))
+        return MR_CLOSED;
+    if (n > BATCH_MAX_RECORDS || body_bytes > s->max_frame_bytes)
+        return MR_TOO_BIG;
+    size_t bytes = body_bytes + n * RECORD_HEAD_BYTES + RECORD_AROUND_BYTES;
+    if (bytes > s->max_frame_bytes)
+        return MR_TOO_BIG;
+    if (w->blob && batch_writer_room(&w->batches) < bytes) {
+        enum mr_rc rc = session_close_frame(s, lane);
+        if (rc)
+            return rc;
+    }
+    return open_frame(s, w);
 }
 
 /* A live record for which there was no memory is lost like any other. */

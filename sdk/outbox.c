@@ -226,27 +226,13 @@ static void let_out(struct mr_bus *b, int64_t now_ns)
     bus_arm(b);
 }
 
-enum mr_rc outbox_put(struct mr_bus *b, const struct out_record *r)
-{
-    if (is_direct(b, r)) {
-        int64_t now = bus_now_ns(b);
-        if (put_directly(b, r, now) == MR_OK) {
-            let_out(b, now);
-            return MR_OK;
-        }
-    }
-    return outbox_put_row(b, r, 1);
-}
-
-enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, size_t n)
+static enum mr_rc queue_row(struct mr_bus *b, const struct out_record *records, size_t n, size_t bytes)
 {
     struct list row, *at, *after;
     enum mr_rc rc = MR_OK;
     size_t i;
     list_init(&row);
-    size_t bytes = 0;
-    for (i = 0; i < n; i++)
-        bytes += sizeof(struct outgoing) + body_size(records[i].status, records[i].value);
+    bytes += n * sizeof(struct outgoing);
     if (!outbox_has_room(b, bytes))
         return outbox_no_room(b, bytes);
     for (i = 0; i < n && !rc; i++) {
@@ -271,6 +257,49 @@ enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, si
     if (!rc)
         outbox_let_out(b);
     return rc;
+}
+
+enum mr_rc outbox_put(struct mr_bus *b, const struct out_record *r)
+{
+    if (is_direct(b, r)) {
+        int64_t now = bus_now_ns(b);
+        if (put_directly(b, r, now) == MR_OK) {
+            let_out(b, now);
+            return MR_OK;
+        }
+    }
+    return queue_row(b, r, 1, body_size(r->status, r->value));
+}
+
+/* It goes into one frame, whose memory is there before the first of it is said. */
+static bool is_row_direct(struct mr_bus *b, const struct out_record *records, size_t n, size_t bytes)
+{
+    if (!is_direct(b, records))
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (!records[i].topic->id || records[i].device != records->device)
+            return false;
+    return buf_reserve(&b->outbox.scratch, bytes + 1) == MR_OK &&
+           session_reserve(b->agent.session, LANE_LIVE, n, bytes) == MR_OK;
+}
+
+static enum mr_rc put_row_directly(struct mr_bus *b, const struct out_record *records, size_t n)
+{
+    int64_t now = bus_now_ns(b);
+    enum mr_rc rc = MR_OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = put_directly(b, &records[i], now);
+    if (!rc)
+        let_out(b, now);
+    return rc;
+}
+
+enum mr_rc outbox_put_row(struct mr_bus *b, const struct out_record *records, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += body_size(records[i].status, records[i].value);
+    return is_row_direct(b, records, n, bytes) ? put_row_directly(b, records, n) : queue_row(b, records, n, bytes);
 }
 
 enum mr_rc outbox_put_life(struct mr_bus *b, enum outgoing_kind kind, struct mr_device *device, uint32_t status,
@@ -328,15 +357,17 @@ static bool send_life(struct mr_bus *b, const struct outgoing *item)
     return true;
 }
 
-static void send_queue(struct mr_bus *b, int64_t now_ns)
+/* True: it stopped because enough is ahead, not because something else is missing. */
+static bool send_queue(struct mr_bus *b, int64_t now_ns)
 {
     struct list *first;
     while ((first = list_first(&b->outbox.queue)) && may_put(b)) {
         struct outgoing *item = container_of(first, struct outgoing, node);
         if (!(item->kind == OUT_RECORD ? send_record(b, item, now_ns) : send_life(b, item)))
-            return;
+            return false;
         free_item(b, item);
     }
+    return first;
 }
 
 static void flush_if_due(struct mr_bus *b, int64_t now_ns)
@@ -376,10 +407,11 @@ void outbox_pump(struct mr_bus *b, int64_t now_ns)
 {
     bool again = true;
     while (again && agent_is_up(b) && !b->agent.is_over) {
-        send_queue(b, now_ns);
+        bool is_full = send_queue(b, now_ns);
         flush_if_due(b, now_ns);
         bool has_more = large_pump(b, now_ns);
         agent_send(b, now_ns);
+        has_more = has_more || (is_full && !b->agent.is_blocked && may_put(b));
         again = !b->agent.is_over &&
                 ((is_drained(b) && (send_mark(b) || waits_for_empty_session(b))) || has_more || large_is_out(b));
     }

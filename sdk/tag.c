@@ -7,7 +7,7 @@
 #include "proto/value.h"
 #include "sdk/bus_private.h"
 
-enum { DESCRIPTION_MAX = 256, ROW_MAX = 1024 };
+enum { DESCRIPTION_MAX = 256, ROW_MAX = 1024, ROW_ON_STACK = 64 };
 
 /* -- opening -- */
 static enum mr_rc check_numbers(const struct mr_tag_def *def)
@@ -208,29 +208,40 @@ enum mr_rc tag_write_now(struct mr_tag *tag, const struct mr_value *v, uint32_t 
     return rc;
 }
 
-enum mr_rc tag_write_row_now(struct mr_tag *const *tags, const struct mr_value *v, size_t n, int64_t source_us)
+/* `records` has room for all of them. */
+static enum mr_rc put_row(struct mr_tag *const *tags, const struct mr_value *v, size_t n, int64_t source_us,
+                          struct out_record *records)
 {
-    struct mr_bus *b = tags[0]->bus;
-    enum mr_rc rc = MR_OK;
-    for (size_t i = 0; i < n && !rc; i++)
-        rc = prepare(tags[i], &v[i]);
-    if (rc)
-        return rc;
-    struct out_record *records = budget_alloc(&b->budget, n * sizeof *records);
-    if (!records)
-        return agent_no_room(b);
     for (size_t i = 0; i < n; i++) {
         records[i] = record_of(tags[i], &v[i], MR_STATUS_GOOD, source_us);
         tags[i]->topic->uses++;
     }
-    rc = outbox_put_row(b, records, n);
+    enum mr_rc rc = outbox_put_row(tags[0]->bus, records, n);
     for (size_t i = 0; i < n; i++) {
         if (rc)
             topic_release(tags[i]->topic);
         else
             remember(tags[i], &v[i], MR_STATUS_GOOD, records[i].source_us);
     }
-    budget_free(&b->budget, records, n * sizeof *records);
+    return rc;
+}
+
+enum mr_rc tag_write_row_now(struct mr_tag *const *tags, const struct mr_value *v, size_t n, int64_t source_us)
+{
+    struct mr_bus *b = tags[0]->bus;
+    struct out_record few[ROW_ON_STACK];
+    enum mr_rc rc = MR_OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = prepare(tags[i], &v[i]);
+    if (rc)
+        return rc;
+    if (n <= ROW_ON_STACK)
+        return put_row(tags, v, n, source_us, few);
+    struct out_record *many = budget_alloc(&b->budget, n * sizeof *many);
+    if (!many)
+        return agent_no_room(b);
+    rc = put_row(tags, v, n, source_us, many);
+    budget_free(&b->budget, many, n * sizeof *many);
     return rc;
 }
 

@@ -101,6 +101,27 @@ static void a_burst_larger_than_a_frame_leaves_frame_by_frame(void **unused)
     world_free(w);
 }
 
+/* Nobody calls, and only the time to gather the last frame passes: that there is room again is enough. */
+static void what_waited_for_a_full_socket_goes_on_by_itself(void **unused)
+{
+    struct world *w = world_new(NULL);
+    static char kib[1024];
+    (void)unused;
+    world_settle(w);
+    assert_int_equal(say(w, "a", "x"), MR_OK);
+    world_settle(w);
+    w->is_deaf = true;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(mr_publish(w->bus, "a", kib, sizeof kib), MR_OK);
+    w->is_deaf = false;
+    world_settle(w);
+    assert_in_range(w->agent.n_records, 900, 1001);
+    w->now_ns += 200000;
+    world_settle(w);
+    assert_int_equal(w->agent.n_records, 1001);
+    world_free(w);
+}
+
 static void without_room_nothing_is_taken(void **unused)
 {
     const struct mr_options opt = {.size = sizeof opt, .max_bytes = 1024 * 1024};
@@ -357,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_topic_is_asked_for_once_per_session),
         cmocka_unit_test(a_single_record_leaves_at_once_and_a_burst_is_gathered),
         cmocka_unit_test(a_burst_larger_than_a_frame_leaves_frame_by_frame),
+        cmocka_unit_test(what_waited_for_a_full_socket_goes_on_by_itself),
         cmocka_unit_test(without_room_nothing_is_taken),
         cmocka_unit_test(what_the_rights_forbid_is_refused_once_known),
         cmocka_unit_test(an_ack_comes_once_and_says_how_it_went),
