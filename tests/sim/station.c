@@ -322,7 +322,7 @@ static void look_at_interest(struct station *s)
 static bool had_other_interest(struct station *s)
 {
     look_at_interest(s);
-    return s->sim->now_ns - s->interest_ns <= under_way_ns / 2;
+    return s->sim->now_ns - s->interest_ns <= under_way_ns;
 }
 
 /* What a peer hands us is of its own agents; and but for kept records of interest to ours. */
