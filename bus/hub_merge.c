@@ -90,9 +90,12 @@ bool hub_is_overtaken(struct hub *h, const struct port *from, const struct batch
                       const struct record *record)
 {
     const struct slot *slot = slot_of(h, record->topic, owner);
-    if (!slot || hub_is_unshown(h, record->topic, owner) || slot->head.birth < head->birth ||
-        (slot->head.birth == head->birth && slot->seq <= record->seq))
+    bool is_above =
+        !slot || slot->head.birth < head->birth || (slot->head.birth == head->birth && slot->seq < record->seq);
+    if (is_above || hub_is_unshown(h, record->topic, owner))
         return false;
+    if (is_held(slot, head, record) && slot->cleared == !!(record->flags & MR_CLEAR))
+        return true; /* it has been shown */
     const struct session_loss loss = {.publisher = owner,
                                       .link = head->link,
                                       .via = "",

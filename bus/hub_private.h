@@ -393,8 +393,8 @@ void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_show_removal(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record);
 /* What the table holds of it, to all who subscribe to it, and to its writer if it was removed. */
 void hub_show_merged(struct hub *h, uint32_t owner, uint32_t topic);
-/* A live record that came behind a newer value of its topic, which took another way: nobody is shown it any more; it is told as
- * lost. False: it is nothing of the kind. */
+/* A live record that came behind a newer value of its topic, or the same, which took another way and has been shown: nobody is shown
+ * it any more, and one that is older is told as lost. False: it is nothing of the kind. */
 bool hub_is_overtaken(struct hub *h, const struct port *from, const struct batch_head *head, uint32_t owner,
                       const struct record *record);
 
