@@ -276,6 +276,8 @@ struct agent {
     struct err why; /* it is not up */
 };
 
+enum { RECENT_TOPICS = 64 };
+
 struct mr_bus {
     struct settings settings;
     struct transport transport;
@@ -288,6 +290,8 @@ struct mr_bus {
     struct map topics; /* by text */
     struct map64 topic_by_cookie;
     struct list raw_topics;
+    struct topic
+        *recent_topics[RECENT_TOPICS]; /* by the address of their text: programs publish the same literals again */
     uint32_t n_raw_topics, next_cookie;
     struct list reasons;         /* of verdicts, until the handle closes */
     pthread_mutex_t denied_lock; /* guards `denied`, for [RT] calls of other threads without rt_poll_us */

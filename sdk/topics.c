@@ -91,6 +91,8 @@ static void forget(struct topic *t)
     struct mr_bus *b = t->bus;
     if (t->verdict.rc)
         list_denied(t, false);
+    for (size_t i = 0; i < RECENT_TOPICS; i++)
+        b->recent_topics[i] = b->recent_topics[i] == t ? NULL : b->recent_topics[i];
     list_remove(&t->in_all);
     b->n_raw_topics--;
     map_remove(&b->topics, t->text, t->len);
@@ -141,9 +143,16 @@ struct topic *topic_find(const struct mr_bus *b, const char *text)
     return text ? map_get(&b->topics, text, strlen(text)) : NULL;
 }
 
+static struct topic **recent_at(struct mr_bus *b, const char *text)
+{
+    uintptr_t address = (uintptr_t)text;
+    return &b->recent_topics[(address >> 3 ^ address >> 9) % RECENT_TOPICS];
+}
+
 enum mr_rc topic_use(struct mr_bus *b, const char *text, struct topic **ret)
 {
-    struct topic *t = topic_find(b, text);
+    struct topic **recent = recent_at(b, text);
+    struct topic *t = text && *recent && strcmp((*recent)->text, text) == 0 ? *recent : topic_find(b, text);
     if (!t) {
         enum mr_rc rc = topic_check_text(text, false);
         if (rc)
@@ -161,6 +170,7 @@ enum mr_rc topic_use(struct mr_bus *b, const char *text, struct topic **ret)
     t->uses++;
     list_remove(&t->in_all);
     list_push_back(&b->raw_topics, &t->in_all);
+    *recent = t;
     *ret = t;
     return MR_OK;
 }
