@@ -149,10 +149,17 @@ static struct topic **recent_at(struct mr_bus *b, const char *text)
     return &b->recent_topics[(address >> 3 ^ address >> 9) % RECENT_TOPICS];
 }
 
+static bool is_text(const struct topic *t, const char *text)
+{
+    return t && text && strcmp(t->text, text) == 0;
+}
+
 enum mr_rc topic_use(struct mr_bus *b, const char *text, struct topic **ret)
 {
     struct topic **recent = recent_at(b, text);
-    struct topic *t = text && *recent && strcmp((*recent)->text, text) == 0 ? *recent : topic_find(b, text);
+    struct topic *t = *recent;
+    if (!is_text(t, text))
+        t = topic_find(b, text);
     if (!t) {
         enum mr_rc rc = topic_check_text(text, false);
         if (rc)
