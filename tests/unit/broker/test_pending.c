@@ -37,7 +37,7 @@ static void after_a_while_and_beyond_three_it_says_no_more(void **state)
     char names[256], few[8];
     (void)state;
     for (int i = 0; i < 5; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "press-%d", i);
         pending_add(&p, "10.0.0.7", name, 0);
     }
@@ -55,7 +55,7 @@ static void beyond_its_places_the_oldest_is_forgotten(void **state)
     char names[256];
     (void)state;
     for (int i = 0; i <= PENDING_MAX; i++) {
-        char address[16];
+        char address[32];
         snprintf(address, sizeof address, "10.0.0.%d", i);
         pending_add(&p, address, "press", 1 + i);
     }
