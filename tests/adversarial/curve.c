@@ -84,7 +84,8 @@ size_t curve_write_initiate(struct curve *c, const uint8_t *metadata, size_t len
     const size_t head = 9 + CURVE_COOKIE_BYTES, fixed = CURVE_KEY_BYTES + LONG_NONCE + VOUCH_BYTES;
     memcpy(plain, c->keys.own_public, CURVE_KEY_BYTES);
     write_vouch(c, plain + CURVE_KEY_BYTES);
-    memcpy(plain + fixed, metadata, len);
+    if (len > 0)
+        memcpy(plain + fixed, metadata, len);
     memcpy(out, "\10INITIATE", 9);
     memcpy(out + 9, c->cookie, CURVE_COOKIE_BYTES);
     take_nonce(c, "CurveZMQINITIATE", out + head, nonce);
@@ -99,7 +100,8 @@ size_t curve_write_property(uint8_t *out, const char *name, const void *value, s
     memcpy(out + 1, name, name_len);
     for (unsigned i = 0; i < 4; i++)
         out[1 + name_len + i] = (uint8_t)(len >> (24 - 8 * i));
-    memcpy(out + 5 + name_len, value, len);
+    if (len > 0)
+        memcpy(out + 5 + name_len, value, len);
     return 5 + name_len + len;
 }
 
