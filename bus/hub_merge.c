@@ -76,7 +76,7 @@ static bool is_held(const struct slot *ours, const struct batch_head *head, cons
     return ours && ours->head.birth == head->birth && ours->seq == record->seq;
 }
 
-void hub_show_removal(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record)
+void hub_note_shown(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record)
 {
     const struct slot *ours = slot_of(h, record->topic, owner);
     if (!is_held(ours, head, record) || !hub_is_unshown(h, record->topic, owner))
@@ -180,8 +180,7 @@ static void pass_on(const struct port *from, const struct slot *slot)
 }
 
 /* Its home has nothing of it under way any more. */
-static bool is_turn_of_unshown(struct hub *h, const struct batch_head *head, uint32_t owner,
-                               const struct record *record)
+static bool take_turn(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record)
 {
     bool is_due = is_held(slot_of(h, record->topic, owner), head, record) && hub_is_unshown(h, record->topic, owner);
     if (is_due)
@@ -196,7 +195,7 @@ bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t own
         return merge_hearsay(p, head, owner, record);
     enum lastval_result kept = hub_keep(h, p, head, owner, record);
     if (kept == LASTVAL_OLD)
-        return is_turn_of_unshown(h, head, owner, record);
+        return take_turn(h, head, owner, record);
     if (kept == LASTVAL_REFUSED)
         return false;
     if (hub_is_orphan(p, owner))

@@ -390,7 +390,7 @@ bool hub_merge_again(struct port *p, const struct batch_head *head, uint32_t own
 void hub_clear_others(struct hub *h, uint32_t owner, uint32_t topic);
 void hub_tell_owner(struct hub *h, uint32_t owner, uint32_t topic);
 /* A live record was delivered that the table held already: what was unshown of it is no more. */
-void hub_show_removal(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record);
+void hub_note_shown(struct hub *h, const struct batch_head *head, uint32_t owner, const struct record *record);
 /* What the table holds of it, to all who subscribe to it, and to its writer if it was removed. */
 void hub_show_merged(struct hub *h, uint32_t owner, uint32_t topic);
 /* A live record that came behind a newer value of its topic, or the same, which took another way and has been shown: nobody is shown

@@ -259,7 +259,7 @@ static void accept_from_peer(struct port *p, struct batch_head *head, struct rec
         return;
     hub_deliver(h, p, head, record);
     if (kept == LASTVAL_OLD)
-        hub_show_removal(h, head, owner, record);
+        hub_note_shown(h, head, owner, record);
 }
 
 /* The word of a death overtakes what was written last, and comes ahead of a snapshot, whose values may be old. */
