@@ -18,12 +18,8 @@ enum {
 /* Opens a session, lets it run riot until it ends, and so on. */
 static void run_riot(struct attack *a, void (*deed)(struct attack *a, struct member *m))
 {
-    while (!attack_is_over(a)) {
-        struct member m;
-        if (!member_open(a, &m)) {
-            attack_pause(a, 20);
-            continue;
-        }
+    struct member m;
+    while (member_open_soon(a, &m)) {
         deed(a, &m);
         while (!m.is_over && !attack_is_over(a))
             member_serve(a, &m, 100);

@@ -84,12 +84,8 @@ static void multipart(struct attack *a)
 /* Each in a session that is up, so that there is somebody to name. */
 static void spoil(struct attack *a, void (*deed)(struct attack *a, struct member *m))
 {
-    while (!attack_is_over(a)) {
-        struct member m;
-        if (!member_open(a, &m)) {
-            attack_pause(a, 20);
-            continue;
-        }
+    struct member m;
+    while (member_open_soon(a, &m)) {
         deed(a, &m);
         attack_expect_cut(a, &m.link, CUT_MS);
         member_close(a, &m);

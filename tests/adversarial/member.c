@@ -260,3 +260,13 @@ bool member_subscribe(struct attack *a, struct member *m, uint32_t id, uint64_t 
     return control_write_interest_head(out, &head) == MR_OK && control_write_interest_entry(out, &entry) == MR_OK &&
            member_send(a, m, FRAME_INTEREST, LANE_CONTROL);
 }
+
+bool member_open_soon(struct attack *a, struct member *m)
+{
+    while (!attack_is_over(a)) {
+        if (member_open(a, m))
+            return true;
+        attack_pause(a, 20);
+    }
+    return false;
+}

@@ -23,6 +23,8 @@ struct member {
 /* Connects with the known key and says HELLO; returns once WELCOME came and every lane is granted so much that it never ends.
  * False: counted, closed. */
 MUST bool member_open(struct attack *a, struct member *m);
+MUST bool member_open_soon(struct attack *a,
+                           struct member *m); /* again and again until it is, or the attack is over: false */
 
 /* The same without a grant of credit, and with metadata of one's own. */
 MUST bool member_open_stingy(struct attack *a, struct member *m);

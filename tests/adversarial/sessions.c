@@ -10,12 +10,8 @@ enum { EMPTY_BYTES = AGENT_FRAME_MAX_BYTES - FRAME_HEAD_BYTES, ABOVE_ALL_TRANSFE
 /* Opens a session, breaks a rule in it, and sees it ended; again and again. */
 static void break_rule(struct attack *a, void (*deed)(struct attack *a, struct member *m))
 {
-    while (!attack_is_over(a)) {
-        struct member m;
-        if (!member_open(a, &m)) {
-            attack_pause(a, 20);
-            continue;
-        }
+    struct member m;
+    while (member_open_soon(a, &m)) {
         deed(a, &m);
         if (attack_is_over(a) && !m.is_over) /* it may have been interrupted in its deed */
             member_close(a, &m);
